@@ -1,0 +1,322 @@
+"""The customer's configuration (`connector.toml`) as validated models. Shapes only: loading is `runtime/configuration`.
+
+Every model refuses unknown keys, so a typing mistake is found by `ml-connector check` and not at month-end.
+"""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Annotated, Literal, Protocol, TypeVar
+
+from pydantic import Field, HttpUrl, model_validator
+
+from contracts.journal import Purpose
+from contracts.model import Frozen
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+"""Ids appear in URLs, workflow ids and references: lower case, digits and hyphens, at most 40 characters."""
+
+Environment = Literal["test", "production"]
+
+
+class Tenant(Frozen):
+    id: Identifier
+    name: str = ""
+
+
+class FusionOAuth(Frozen):
+    """Client credentials at an identity domain (`vendors/oracle_fusion.md` 1.1). The secret is not here."""
+
+    token_url: HttpUrl
+    client_id: str
+    scope: str
+    """Opaque; usually two URNs joined without a separator."""
+    client_auth: Literal["basic", "form"] = "basic"
+
+
+class JournalImportSettings(Frozen):
+    """How this pod wants its journal import launched; the unconfirmed parts of the vendor page are settings."""
+
+    job_name: str = "/oracle/apps/ess/financials/generalLedger/programs/common,JournalImportLauncher"
+    document_account: str = "fin$/generalLedger$/import$"
+    parameters: str = "{data_access_set_id},{source_id},{ledger_id},{group_id},N,N,N"
+    """Order of the first three differs between pods."""
+    job_options: str = "ExtractFileType=ALL"
+    """Add `ImportOption=Y,PurgeOption=Y,InterfaceDetails=15` where the pod purges rejected rows by itself."""
+    date_format: Literal["%Y/%m/%d", "%d/%m/%y"] = "%Y/%m/%d"
+    interface_file: str = "GlInterface.csv"
+    purge_job: str = "/oracle/apps/ess/financials/generalLedger/programs/common,JournalImportDelete"
+    """ESS job that removes one group's rows from the interface."""
+    purge_parameters: str = "{source_id},{ledger_id},{group_id}"
+    posting: Literal["autopost", "job"] = "autopost"
+    posting_job: str = "/oracle/apps/ess/financials/generalLedger/programs/common,AutomaticPosting"
+    posting_parameters: str = "{data_access_set_id},{ledger_id},{source_id}"
+    status_interval: float = Field(default=10.0, gt=0)
+    """Seconds between two looks at a running ESS job."""
+
+
+class FusionConnection(Frozen):
+    system: Literal["oracle_fusion"]
+    id: Identifier
+    tenant: Identifier
+    environment: Environment
+    base_url: HttpUrl
+    """The pod, e.g. https://abcd.fa.us2.oraclecloud.com"""
+    oauth: FusionOAuth
+    framework_version: int = Field(default=4, ge=2, le=9)
+    """`REST-Framework-Version`, pinned: the `q` dialect depends on it (row-match from 2)."""
+    timeout: float = Field(default=60.0, gt=0)
+    import_timeout: float = Field(default=120.0, gt=0)
+    """HTTP deadline of `importBulkData`, seconds. The send lease lasts as long."""
+    settle: float = Field(default=60.0, ge=0)
+    """Seconds after a lease ends before another attempt may look (commit delay of the pod)."""
+    requests_per_minute: int = Field(default=600, gt=0)
+    """Oracle publishes no quota; this is our own ceiling."""
+    journal_import: JournalImportSettings = JournalImportSettings()
+
+
+class WebhookVerification(Frozen):
+    """How deliveries prove themselves (`vendors/bigcommerce.md` 9.4)."""
+
+    method: Literal["standard-webhooks", "custom-header", "both"] = "standard-webhooks"
+    tolerance: int = Field(default=300, gt=0)
+    """Seconds a timestamp may differ from our clock. Widen when a shop does not re-sign its retries (48 h)."""
+    header: str = "x-connector-secret"
+    """Name of the custom header, when that method is used."""
+
+
+class BigCommerceConnection(Frozen):
+    system: Literal["bigcommerce"]
+    id: Identifier
+    tenant: Identifier
+    environment: Environment
+    base_url: HttpUrl = HttpUrl("https://api.bigcommerce.com")
+    store_hash: str
+    timeout: float = Field(default=30.0, gt=0)
+    requests_per_window: int = Field(default=150, gt=0)
+    """Quota per 30 s on the shop's plan, shared with all its other apps."""
+    page_size: int = Field(default=250, ge=1, le=250)
+    """250 is assumed for orders, not stated by the vendor."""
+    webhooks: WebhookVerification = WebhookVerification()
+
+
+Connection = Annotated[FusionConnection | BigCommerceConnection, Field(discriminator="system")]
+
+
+class Books(Frozen):
+    """Where sales of one channel and currency are booked."""
+
+    channel: str
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    ledger: str
+    data_access_set: str
+    journal_source: str
+    journal_category: str
+    balancing_segment: str
+    """Value of the balancing segment: the legal entity. Every line of the journal carries it."""
+    business_unit: str
+    conversion_type: str | None = None
+    """Required when `currency` differs from the ledger's, e.g. "Corporate"."""
+
+
+class Channel(Frozen):
+    id: str
+    """The shop's own channel id."""
+    name: str = ""
+    revenue_owner: Literal["order_to_journal"] = "order_to_journal"
+    """The one flow that bills this channel (design rule 6)."""
+
+
+class PostingPolicy(Frozen):
+    recognise_on: Literal["placed", "paid", "shipped"] = "placed"
+    postable_statuses: tuple[int, ...] = (2, 3, 8, 9, 10, 11)
+    """Order status ids that may be posted; by default not incomplete (0), cancelled (5), declined (6) or unpaid (7)."""
+    late_days: int = Field(default=10, ge=0, le=366)
+    """When the recognition day's period is closed: how many days later the first open day may lie. Beyond: review."""
+    rate_wait: float = Field(default=24.0, ge=0)
+    """Hours to wait for a missing conversion rate before review."""
+    rounding_limit: Decimal = Field(default=Decimal("0.05"), ge=0)
+    """Largest rounding difference per order, in the order's currency. Beyond: review."""
+
+
+class ImportPolicy(Frozen):
+    """When staged journals are sealed into a group and how long an unknown import is followed."""
+
+    flush_after: float = Field(default=300.0, gt=0)
+    """Seconds from the first staged journal to sealing."""
+    flush_count: int = Field(default=500, ge=1, le=5000)
+    quiet_period: float = Field(default=5.0, ge=0)
+    """Seconds without a change before a changed order is fetched again."""
+    reread_after: float = Field(default=3600.0, gt=0)
+    """A waiting order reads its fate from the store at least this often."""
+    unknown_limit: float = Field(default=24.0, gt=0)
+    """Hours an import may stay unknown before a person is asked."""
+    follow_limit: float = Field(default=12.0, gt=0)
+    """Hours to follow an unposted journal before it is reported as imported but not posted."""
+
+
+class PollPolicy(Frozen):
+    cron: str = "*/5 * * * *"
+    sweep_cron: str = "15 3 * * *"
+    timezone: str = "UTC"
+    overlap: int = Field(default=300, ge=1)
+    """Seconds before the watermark that every poll reads again."""
+    sweep_days: int = Field(default=7, ge=1, le=365)
+    jitter: float = Field(default=20.0, ge=0)
+    catchup: float = Field(default=600.0, ge=10)
+    """Catch-up window of the schedule, seconds."""
+
+
+class Integration(Frozen):
+    """A Fusion connection paired with one shop."""
+
+    id: Identifier
+    tenant: Identifier
+    fusion: Identifier
+    source: Identifier
+    mapping_set: Identifier
+    cut_over: dt.date
+    """Orders placed before this day (store-local) are never posted."""
+    channels: tuple[Channel, ...]
+    books: tuple[Books, ...]
+    posting: PostingPolicy = PostingPolicy()
+    imports: ImportPolicy = ImportPolicy()
+    poll: PollPolicy = PollPolicy()
+    allow_cross_environment: bool = False
+
+
+class RuleConditions(Frozen):
+    """All given conditions must hold; a list holds when any value matches. Values are compared case-insensitively."""
+
+    category: tuple[str, ...] = ()
+    """Category name or path ("Apparel > Shirts"); a path also matches its children."""
+    channel: tuple[str, ...] = ()
+    connection: tuple[str, ...] = ()
+    sku: tuple[str, ...] = ()
+    """Shell patterns: `SHIRT-*`."""
+    product_type: tuple[str, ...] = ()
+    tax_title: tuple[str, ...] = ()
+    tax_class: tuple[str, ...] = ()
+    payment_method: tuple[str, ...] = ()
+    ship_to_country: tuple[str, ...] = ()
+    ship_to_state: tuple[str, ...] = ()
+    customer_group: tuple[str, ...] = ()
+    fee: tuple[str, ...] = ()
+
+
+class Rule(Frozen):
+    """One row of a mapping set. The first rule that is in effect and whose conditions all hold wins."""
+
+    id: Identifier
+    purpose: Purpose
+    when: RuleConditions = RuleConditions()
+    account: str
+    """Full combination by segment, `101-10-41000-000`; `*` as the balancing segment means: from the books."""
+    effective_from: dt.date | None = None
+    effective_to: dt.date | None = None
+    """Inclusive."""
+    control_account: bool = False
+    """Set to name a control account (receivables, payables) on purpose; `check` warns and allows it."""
+
+    @model_validator(mode="after")
+    def _dates_in_order(self) -> "Rule":
+        if self.effective_from and self.effective_to and self.effective_from > self.effective_to:
+            raise ValueError(f"rule {self.id}: effective_from is after effective_to")
+        return self
+
+
+class MappingSet(Frozen):
+    """Versioned rules. A change of rules needs a new `version`: posted lines name the version they used."""
+
+    id: Identifier
+    version: int = Field(ge=1)
+    segments: tuple[str, ...] = Field(min_length=1, max_length=30)
+    """Segment names in the chart's order."""
+    separator: str = Field(default="-", min_length=1, max_length=1)
+    balancing_segment: str
+    """Which of `segments` carries the legal entity."""
+    suspense: str | None = None
+    """Account for what no rule covers. Without it such a document goes to review (design rule 8)."""
+    rules: tuple[Rule, ...] = ()
+    rules_csv: tuple[str, ...] = ()
+    """Files with further rules, one a row, relative to the configuration file; appended to `rules` when loaded."""
+
+    @model_validator(mode="after")
+    def _accounts_fit(self) -> "MappingSet":
+        if self.balancing_segment not in self.segments:
+            raise ValueError(f"mapping set {self.id}: balancing_segment {self.balancing_segment!r} is not in segments")
+        return self
+
+
+class StoreSettings(Frozen):
+    url: str = "sqlite+aiosqlite:///ml-connector.db"
+    """SQLAlchemy URL; `postgresql+asyncpg://...` in production."""
+
+
+class TemporalSettings(Frozen):
+    """Only what Temporal's own environment configuration (`TEMPORAL_*`, profiles) does not say."""
+
+    profile: str | None = None
+    address: str | None = None
+    """Overrides the environment's; for `up` and tests."""
+    namespace: str | None = None
+    ui_url: str | None = None
+
+
+class GatewaySettings(Frozen):
+    host: str = "0.0.0.0"  # noqa: S104 -- the one public listener
+    port: int = 8080
+    max_body: int = Field(default=262_144, gt=0)
+    """Bytes; larger deliveries get 413."""
+    receive_deadline: float = Field(default=5.0, gt=0)
+    """Seconds to send a body; slower ones get 408."""
+    start_deadline: float = Field(default=0.08, gt=0)
+    """Seconds a durable start may take before the delivery goes to the inbox."""
+
+
+class ConsoleSettings(Frozen):
+    host: str = "127.0.0.1"
+    port: int = 8081
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+_T = TypeVar("_T", bound=_HasId)
+
+
+def _by_id(rows: tuple[_T, ...], wanted: str) -> _T:
+    for row in rows:
+        if row.id == wanted:
+            return row
+    raise KeyError(wanted)
+
+
+class Configuration(Frozen):
+    """The whole file."""
+
+    environment: Environment = "test"
+    tenants: tuple[Tenant, ...]
+    connections: tuple[Connection, ...]
+    integrations: tuple[Integration, ...]
+    mapping_sets: tuple[MappingSet, ...]
+    store: StoreSettings = StoreSettings()
+    temporal: TemporalSettings = TemporalSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    console: ConsoleSettings = ConsoleSettings()
+
+    def connection(self, connection_id: str) -> FusionConnection | BigCommerceConnection:
+        """Raises `KeyError` with the id."""
+        return _by_id(self.connections, connection_id)
+
+    def integration(self, integration_id: str) -> Integration:
+        return _by_id(self.integrations, integration_id)
+
+    def mapping_set(self, mapping_set_id: str) -> MappingSet:
+        return _by_id(self.mapping_sets, mapping_set_id)
+
+    def integrations_of(self, connection_id: str) -> tuple[Integration, ...]:
+        """The integrations whose source is this connection."""
+        return tuple(one for one in self.integrations if one.source == connection_id)
+

@@ -1,0 +1,80 @@
+"""Every name that must stay the same across processes, deploys and restarts.
+
+Changing a value here changes the identity of running work: add, never rename.
+Ids carry business keys only, no personal data, no run ids and no random parts.
+"""
+
+import hashlib
+from typing import Final
+
+# Workflow types
+ORDER_TO_JOURNAL: Final = "order-to-journal"
+JOURNAL_GROUPS: Final = "journal-groups"
+JOURNAL_IMPORT: Final = "journal-import"
+POLL_ORDERS: Final = "poll-orders"
+SWEEP_ORDERS: Final = "sweep-orders"
+
+# Signals, updates, queries
+CHANGED: Final = "changed"
+"""Signal: the source may have changed since the run last fetched it."""
+STAGED: Final = "staged"
+"""Signal to journal-groups: lines wait in the outbox."""
+FATE: Final = "fate"
+"""Signal to a document's workflow: what became of its journal."""
+RELEASED: Final = "released"
+"""Signal from journal-import to journal-groups: the import no longer occupies its ledger and source."""
+DECIDE: Final = "decide"
+"""Update: a person's decision on a document or group in review. The update id is the decision id."""
+STATE: Final = "state"
+"""Query: where a workflow stands, as a `contracts.flow.FlowState`."""
+
+# Search attributes (all Keyword)
+SA_INTEGRATION: Final = "MlcIntegration"
+SA_FLOW: Final = "MlcFlow"
+SA_DOCUMENT: Final = "MlcDocument"
+SA_TARGET: Final = "MlcTarget"
+SA_STATE: Final = "MlcState"
+SA_JOB: Final = "MlcJob"
+SEARCH_ATTRIBUTES: Final = (SA_INTEGRATION, SA_FLOW, SA_DOCUMENT, SA_TARGET, SA_STATE, SA_JOB)
+
+# Task queues
+WORKFLOW_QUEUE: Final = "ml-connector"
+"""Workflows, local activities and activities that call no vendor."""
+
+
+def vendor_queue(connection: str) -> str:
+    """The activity queue of one rate-limited account (design rule 10)."""
+    return f"ml-connector:{connection}"
+
+
+def order_to_journal_id(connection: str, order_id: str) -> str:
+    return f"{ORDER_TO_JOURNAL}:{connection}:{order_id}"
+
+
+def journal_groups_id(fusion: str, ledger: str, source: str) -> str:
+    return f"{JOURNAL_GROUPS}:{fusion}:{ledger}:{source}"
+
+
+def journal_import_id(fusion: str, ledger: str, group_id: int) -> str:
+    return f"{JOURNAL_IMPORT}:{fusion}:{ledger}:{group_id}"
+
+
+def poll_orders_id(connection: str) -> str:
+    return f"{POLL_ORDERS}:{connection}"
+
+
+def sweep_orders_id(connection: str) -> str:
+    return f"{SWEEP_ORDERS}:{connection}"
+
+
+def journal_reference(tenant: str, connection: str, kind: str, document_id: str, purpose: str, ordinal: int) -> str:
+    """The deterministic business key of one journal (design rule 1), e.g. `acme/bc-us/order/1024/sale/1`.
+
+    `ordinal` counts posted versions of the document; it is never derived from content.
+    Journal name (REFERENCE4) holds 100 characters: a longer reference becomes
+    `mlc-` + the first 40 hex digits of its SHA-256, and the full text goes to the journal description.
+    """
+    reference = f"{tenant}/{connection}/{kind}/{document_id}/{purpose}/{ordinal}"
+    if len(reference) <= 80:
+        return reference
+    return "mlc-" + hashlib.sha256(reference.encode()).hexdigest()[:40]
