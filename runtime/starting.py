@@ -1,0 +1,104 @@
+"""Durable starts on Temporal: the one `contracts.starting.Starter` of the product."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from pydantic import BaseModel
+from temporalio.client import Client
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from contracts import names
+from contracts.flow import OrderToJournal, State
+from contracts.starting import StartError, StartRequest
+
+
+def _order_to_journal(request: StartRequest, epoch: int) -> OrderToJournal:
+    return OrderToJournal(
+        integration=request.integration,
+        connection=request.connection,
+        order_id=request.document_id,
+        job=request.job,
+        epoch=epoch,
+    )
+
+
+INPUTS: Final[Mapping[str, Callable[[StartRequest, int], BaseModel]]] = {
+    names.ORDER_TO_JOURNAL: _order_to_journal,
+}
+"""The workflow input of every flow that documents start. A new flow adds its row here."""
+
+SUMMARIES: Final[Mapping[str, str]] = {
+    names.ORDER_TO_JOURNAL: "Order {document_id} of {connection} to the general ledger",
+}
+"""One line for the Temporal UI. Business ids only: summaries are kept in the history."""
+
+
+def search_attributes(request: StartRequest) -> TypedSearchAttributes:
+    """What a new run can be searched by. A run that already exists keeps its own."""
+    values = {
+        names.SA_INTEGRATION: request.integration,
+        names.SA_FLOW: request.flow,
+        names.SA_DOCUMENT: request.document_id,
+        names.SA_STATE: State.RUNNING.value,
+    }
+    if request.job:
+        values[names.SA_JOB] = request.job
+    return TypedSearchAttributes(
+        [SearchAttributePair(SearchAttributeKey.for_keyword(name), value) for name, value in values.items()]
+    )
+
+
+class TemporalStarter:
+    """Starts a document's workflow with a `changed` signal, or sends the signal to the run that exists.
+
+    Signal and start are one request to the server, so there is no moment in which a change can fall between a run
+    that ends and one that begins. `epoch` is the store's epoch that new runs carry (design rule 3). `rpc_timeout`
+    bounds one attempt, not the client's retries: callers with a deadline set their own around `start`.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        epoch: int = 0,
+        task_queue: str = names.WORKFLOW_QUEUE,
+        rpc_timeout: timedelta | None = None,
+    ) -> None:
+        self._client = client
+        self._epoch = epoch
+        self._task_queue = task_queue
+        self._rpc_timeout = rpc_timeout
+
+    async def start(self, request: StartRequest) -> None:
+        """Raises `StartError` when the flow is unknown or Temporal refuses or cannot be reached."""
+        make_input = INPUTS.get(request.flow)
+        if make_input is None:
+            raise StartError(f"Flow {request.flow} cannot be started by a document.")
+        try:
+            await self._client.start_workflow(
+                request.flow,
+                make_input(request, self._epoch),
+                id=request.workflow_id,
+                task_queue=self._task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                start_signal=names.CHANGED,
+                search_attributes=search_attributes(request),
+                static_summary=SUMMARIES[request.flow].format(
+                    document_id=request.document_id, connection=request.connection
+                ),
+                rpc_timeout=self._rpc_timeout,
+            )
+        except WorkflowAlreadyStartedError:
+            return  # another start won the race: the run exists, which is all that was asked for
+        except RPCError as error:
+            raise StartError(f"Temporal did not start {request.workflow_id}: {error.status.name.lower()}.") from error
