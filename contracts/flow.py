@@ -1,13 +1,12 @@
-"""What workflows and activities hand to each other: one model in, one model out."""
+"""What flows are started with, what they report, and what a person may decide."""
 
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
 
-from contracts.journal import Journal, JournalFate, LedgerFacts, Period, Problem
-from contracts.model import Amount, Frozen, Instant
-from contracts.sale import OrderSnapshot
+from contracts.journal import Problem
+from contracts.model import Frozen, Instant
 
 
 class State(StrEnum):
@@ -33,7 +32,15 @@ class FlowState(Frozen):
     group_id: int | None = None
 
 
-class OrderToJournal(Frozen):
+class Parked(Frozen):
+    """A document in review, small enough to continue-as-new for months (design rule 13)."""
+
+    problems: tuple[Problem, ...]
+    since: Instant
+    renewals: int = 0
+
+
+class OrderToJournalInput(Frozen):
     """Input of `order-to-journal`."""
 
     integration: str
@@ -41,18 +48,9 @@ class OrderToJournal(Frozen):
     order_id: str
     job: str = ""
     """The poll, backfill or delivery that started it."""
-    epoch: int = 0
-    """Highest store epoch seen (design rule 3)."""
-    parked: "Parked | None" = None
-
-
-class Parked(Frozen):
-    """A document in review, small enough to continue-as-new for months."""
-
-    problems: tuple[Problem, ...]
-    since: Instant
-    renewals: int = 0
     mapping_version: int | None = None
+    """Version of the mapping set to use; the configured one when absent."""
+    parked: Parked | None = None
 
 
 class FlowResult(Frozen):
@@ -65,7 +63,7 @@ class FlowResult(Frozen):
 
 
 class Decision(Frozen):
-    """A person's decision on something in review. The update id is `id`."""
+    """A person's decision on something in review. The update id is `id`, so asking twice decides once."""
 
     id: str
     kind: Literal["retry", "retry_with_mapping", "mark_posted", "skip"]
@@ -74,48 +72,65 @@ class Decision(Frozen):
     mapping_version: int | None = None
     """For `retry_with_mapping`."""
     target_id: str | None = None
-    """For `mark_posted`: the journal's name in Fusion, verified there."""
+    """For `mark_posted`: the journal's header id in Fusion, verified there."""
 
 
-class Lookups(Frozen):
-    """Facts of the target system that mapping needs for one sale."""
+class Decided(Frozen):
+    """Answer to a decision."""
 
-    ledger: LedgerFacts
-    periods: tuple[Period, ...]
-    rate_available: bool = True
-    """False when the sale's currency needs a conversion rate that Fusion does not have yet."""
-    looked_up_at: Instant
+    id: str
+    sentence: str
 
 
-class Mapped(Frozen):
-    """What mapping made of a snapshot: a journal, or a reason for none."""
+class JournalGroupsInput(Frozen):
+    """Input of `journal-groups`: one per ledger and journal source."""
 
-    journal: Journal | None = None
-    skipped: str = ""
-    """A reason with a name: "status Incomplete is not postable"."""
-    problems: tuple[Problem, ...] = ()
-    waiting: Problem | None = None
-    """Not postable yet for a reason that heals by itself (no conversion rate)."""
-
-
-class Staged(Frozen):
-    """Answer of staging: where the journal stands."""
-
-    outcome: Literal["staged", "unchanged", "in_group", "fated", "edited_after_posting"]
-    reference: str
-    fate: JournalFate | None = None
+    fusion: str
+    ledger: str
+    source: str
+    flush_after: float
+    """Seconds."""
+    flush_count: int
+    limit: int | None = None
+    """Smaller groups while a refusal names no journal, so that the bad one is found by halving."""
 
 
-__all__ = [
-    "Amount",
-    "Decision",
-    "FlowResult",
-    "FlowState",
-    "Lookups",
-    "Mapped",
-    "OrderSnapshot",
-    "OrderToJournal",
-    "Parked",
-    "Staged",
-    "State",
-]
+class Released(Frozen):
+    """Signal `released`: an import no longer occupies its ledger and source."""
+
+    group_id: int
+    requeued: int = 0
+    """Journals that went back to the outbox."""
+    unexplained: int = 0
+    """Size of a group that was refused without a journal being named; 0 otherwise."""
+
+
+class JournalImportInput(Frozen):
+    """Input of `journal-import`: one per group."""
+
+    fusion: str
+    ledger: str
+    source: str
+    group_id: int
+    groups_workflow: str
+    parked: Parked | None = None
+
+
+class ImportResult(Frozen):
+    """How a group ended."""
+
+    group_id: int
+    posted: int
+    refused: int
+    requeued: int
+    sentence: str
+
+
+class PollInput(Frozen):
+    """Input of `poll-orders` and `sweep-orders`."""
+
+    connection: str
+    since: Instant | None = None
+    """Set by backfills: read from here and leave the watermark alone."""
+    days: int | None = None
+    """Set by sweeps: read this many days back and leave the watermark alone."""

@@ -132,8 +132,6 @@ class FateKind(StrEnum):
     """Fusion refused this journal; nothing of it exists and its rows are gone from the interface."""
     RETRY = "retry"
     """A neighbour was refused; this journal is clean and may be staged again under a new group."""
-    UNKNOWN = "unknown"
-    """Neither found nor proved absent within the limit; a person decides."""
 
 
 class JournalFate(Frozen):

@@ -1,0 +1,268 @@
+"""Inputs and outputs of activities: one model in, one model out, so fields can be added compatibly."""
+
+from typing import Literal
+
+from contracts.journal import Journal, JournalFate, LedgerFacts, Period, Problem
+from contracts.model import Frozen, Instant
+from contracts.sale import OrderSnapshot
+
+
+class Pace(Frozen):
+    """How patient a waiting document is; from the integration's policies at the time of fetching."""
+
+    quiet_period: float
+    """Seconds without a change before fetching again."""
+    reread_after: float
+    """Seconds between two looks at the store while waiting for an import."""
+    rate_wait: float
+    """Hours to wait for a conversion rate."""
+
+
+class FetchOrder(Frozen):
+    integration: str
+    connection: str
+    order_id: str
+    job: str = ""
+    mapping_version: int | None = None
+
+
+class SettledDocument(Frozen):
+    """A document whose current version needs nothing more."""
+
+    state: Literal["posted", "skipped"]
+    sentence: str
+    reference: str = ""
+
+
+class FetchedOrder(Frozen):
+    """`settled` when the accounting projection is the one already settled; else `snapshot`."""
+
+    snapshot: OrderSnapshot
+    settled: SettledDocument | None = None
+    pace: Pace
+
+
+class LookupRequest(Frozen):
+    fusion: str
+    ledger: str
+    currency: str
+    conversion_type: str | None = None
+    on: Instant
+    """The sale's recognition instant; conversion rates are looked up on its day."""
+    fresh: bool = False
+    """Read periods anew: Fusion refused a journal because its period had closed."""
+
+
+class Lookups(Frozen):
+    """Facts of the target system that mapping needs for one sale."""
+
+    ledger: LedgerFacts
+    periods: tuple[Period, ...]
+    rate_available: bool = True
+    """False when the sale's currency needs a conversion rate that Fusion does not have yet."""
+    looked_up_at: Instant
+
+
+class LookupFor(Frozen):
+    """Which facts a snapshot needs."""
+
+    integration: str
+    snapshot: OrderSnapshot
+    fresh: bool = False
+
+
+class CachedLookups(Frozen):
+    """Answer of the local lookup: `lookups` when every fact is warm in this worker, `problems` when books are missing."""
+
+    lookups: Lookups | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+class MapOrder(Frozen):
+    integration: str
+    snapshot: OrderSnapshot
+    lookups: Lookups
+    ordinal: int
+    mapping_version: int | None = None
+
+
+class Mapped(Frozen):
+    """What mapping made of a snapshot: exactly one of the four."""
+
+    journal: Journal | None = None
+    skipped: str = ""
+    """A reason with a name: "status Incomplete is not postable"."""
+    problems: tuple[Problem, ...] = ()
+    waiting: Problem | None = None
+    """Not postable yet for a reason that heals by itself, e.g. no conversion rate."""
+
+
+class StageJournal(Frozen):
+    integration: str
+    connection: str
+    order_id: str
+    journal: Journal
+    fingerprint: str
+    modified_at: Instant
+    ordinal: int
+    job: str = ""
+
+
+class Staged(Frozen):
+    """Where the journal stands after staging.
+
+    `staged`: its lines wait for the next group · `unchanged`: they did already · `in_group`: an earlier version is in an
+    import whose fate is open · `fated`: this very version has a final fate · `edited_after_posting`: another version is
+    in the ledger.
+    """
+
+    outcome: Literal["staged", "unchanged", "in_group", "fated", "edited_after_posting"]
+    reference: str
+    fate: JournalFate | None = None
+
+
+class SettleDocument(Frozen):
+    """A document's run ends, or parks, here: one row in `documents` and one audit event."""
+
+    integration: str
+    connection: str
+    order_id: str
+    state: Literal["skipped", "posted", "needs_review"]
+    sentence: str
+    modified_at: Instant | None = None
+    fingerprint: str = ""
+    reference: str = ""
+    problems: tuple[Problem, ...] = ()
+    job: str = ""
+    who: str = ""
+    why: str = ""
+
+
+class ReadFate(Frozen):
+    reference: str
+
+
+class KnownFate(Frozen):
+    fate: JournalFate | None = None
+
+
+class VerifyJournal(Frozen):
+    """Does the journal that a person names exist in Fusion, and is it this document's?"""
+
+    integration: str
+    order_id: str
+    connection: str
+    reference: str
+    header_id: str
+    who: str
+    why: str
+
+
+class SealGroup(Frozen):
+    fusion: str
+    ledger: str
+    source: str
+    flush_after: float
+    flush_count: int
+    limit: int
+    workflow_id: str
+
+
+class SealedGroup(Frozen):
+    """`group_id` when a group was sealed; else seconds until the oldest journal is due, or nothing waits."""
+
+    group_id: int | None = None
+    journals: int = 0
+    due_in: float | None = None
+
+
+class GroupStep(Frozen):
+    """Input of every step of one group's import."""
+
+    fusion: str
+    ledger: str
+    source: str
+    group_id: int
+
+
+class Submission(Frozen):
+    """What is known of a group's import request.
+
+    `submitted`: Fusion has it, as `request_id` · `in_doubt`: sent or being sent, look again at `until` ·
+    `unknown`: not found within the limit · `refused`: Fusion answered no, nothing of it was loaded.
+    """
+
+    state: Literal["submitted", "in_doubt", "unknown", "refused"]
+    request_id: int | None = None
+    until: Instant | None = None
+    problem: Problem | None = None
+
+
+class FollowedJob(Frozen):
+    """A terminal ESS job."""
+
+    request_id: int
+    state: str
+    succeeded: bool
+
+
+class ReadOutcome(Frozen):
+    step: GroupStep
+    request_id: int
+    succeeded: bool
+    state: str
+
+
+class ImportOutcome(Frozen):
+    """Fate of every journal of a group, as far as the import decided it."""
+
+    fates: tuple[JournalFate, ...]
+    unexplained: bool = False
+    """The group was refused and no journal was named."""
+    problem: Problem | None = None
+    """Journals that are neither in the ledger nor refused."""
+
+
+class CloseGroup(Frozen):
+    step: GroupStep
+    fates: tuple[JournalFate, ...]
+
+
+class ClosedGroup(Frozen):
+    imported: int
+    refused: int
+    requeued: int
+
+
+class FollowPosting(Frozen):
+    step: GroupStep
+    submit: bool
+    """Start the posting job first, on pods without AutoPost."""
+
+
+class PostingProgress(Frozen):
+    posted: int
+    unposted: int
+
+
+class ReviewGroup(Frozen):
+    step: GroupStep
+    problem: Problem | None
+    """None: no longer in review."""
+    who: str = ""
+    why: str = ""
+
+
+class PollOrders(Frozen):
+    connection: str
+    job: str
+    since: Instant | None = None
+    days: int | None = None
+
+
+class Polled(Frozen):
+    """What one poll did."""
+
+    seen: int
+    started: int
+    watermark: Instant | None = None
