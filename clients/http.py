@@ -1,0 +1,266 @@
+"""One HTTP core for every vendor: httpx's API over aiohttp's transport, one `VendorHttp` per connection and process.
+
+It applies the error table of `clients.errors`, the rate limit of `clients.limiter` and an absolute deadline to every
+call, retries a read once when the connection could not be made, and never repeats a write.
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Final
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from clients.errors import BadAnswer, InDoubt, NotSent, RateLimited, VendorError, error_class, failure_class
+from clients.limiter import Allowance, Limiter, Throttled, retry_after
+from clients.redaction import plain
+
+KEEP_ALIVE: Final = 4.0
+"""Seconds an idle connection is kept: below the 5 s after which common servers close theirs."""
+CONNECTIONS: Final = 50
+
+_WENT_OUT: Final = "ml_connector.went_out"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What an error body says, in whatever shape it came."""
+
+    messages: tuple[str, ...] = ()
+    code: str = ""
+
+
+ErrorReader = Callable[[httpx.Response], Explanation]
+AllowanceReader = Callable[[Mapping[str, str]], Allowance | None]
+
+
+def explain(response: httpx.Response) -> Explanation:
+    """The default error reader: text, HTML, or JSON with the usual names for a message. Never raises."""
+    body = parsed(response)
+    if isinstance(body, Mapping):
+        names = ("title", "detail", "message", "error_description", "error")
+        messages = [plain(str(body[name])) for name in names if isinstance(body.get(name), str)]
+        return Explanation(tuple(dict.fromkeys(filter(None, messages))), str(body.get("code") or ""))
+    text = plain(response.text) if body is None else ""
+    return Explanation((text,) if text else ())
+
+
+def parsed(response: httpx.Response) -> Any:
+    """The JSON body with `Decimal` for every fraction, or `None` when the body is not JSON."""
+    try:
+        return json.loads(response.content, parse_float=Decimal)
+    except ValueError:
+        return None
+
+
+def open_transport(*, keep_alive: bool = True) -> httpx.AsyncBaseTransport:
+    """The aiohttp transport with the environment's proxies and certificate settings.
+
+    Writes use connections of their own (`keep_alive=False`): a pooled connection that the server closes at the
+    moment of sending would put a write in doubt for nothing.
+    """
+    context = httpx.create_ssl_context()
+
+    def session() -> aiohttp.ClientSession:
+        connector = (
+            aiohttp.TCPConnector(ssl=context, limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE)
+            if keep_alive
+            else aiohttp.TCPConnector(ssl=context, limit=CONNECTIONS, force_close=True)
+        )
+        return aiohttp.ClientSession(connector=connector, trust_env=True, cookie_jar=aiohttp.DummyCookieJar())
+
+    return AiohttpTransport(verify=context, client=session)
+
+
+class _Marking(httpx.AsyncBaseTransport):
+    """Notes on the request that it was handed to the network, for the distinction between NotSent and InDoubt."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        request.extensions[_WENT_OUT] = True
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def _no_cookies() -> CookieJar:
+    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+
+
+class VendorHttp:
+    """Calls one account at one vendor.
+
+    `vendor` is the name people know ("Oracle Fusion"), `connection` its id. `transport` replaces the network in tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        vendor: str,
+        connection: str,
+        base_url: str,
+        timeout: float,
+        limiter: Limiter,
+        auth: httpx.Auth | None = None,
+        headers: Mapping[str, str] | None = None,
+        error_reader: ErrorReader = explain,
+        allowance_reader: AllowanceReader | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.vendor = vendor
+        self.connection = connection
+        self.skew: float | None = None
+        """Our clock minus the vendor's, seconds, by the last `Date` header (which has whole seconds)."""
+        self._timeout = timeout
+        self._limiter = limiter
+        self._auth = auth
+        self._error_reader = error_reader
+        self._allowance_reader = allowance_reader
+
+        def client(keep_alive: bool) -> httpx.AsyncClient:
+            return httpx.AsyncClient(
+                base_url=base_url.rstrip("/") + "/",
+                headers={"User-Agent": "ml-connector", **(headers or {})},
+                timeout=httpx.Timeout(timeout),
+                transport=_Marking(transport or open_transport(keep_alive=keep_alive)),
+                cookies=_no_cookies(),
+                follow_redirects=False,
+            )
+
+        self._reads = client(True)
+        self._writes = client(False)
+
+    async def aclose(self) -> None:
+        await self._reads.aclose()
+        await self._writes.aclose()
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        subject: str,
+        params: Mapping[str, str | int | bool] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        write: bool = False,
+        deadline: float | None = None,
+    ) -> httpx.Response:
+        """Send one request and return its answer when that is a 2xx.
+
+        `path` is relative to the base address. `subject` names in error sentences what was asked for ("order 1024").
+        `body` is sent as JSON. `write` marks a call that must not happen twice: it is never repeated, and a lost
+        answer raises `InDoubt`. `deadline` is the number of seconds from now after which the call is over, rate
+        limit and sign-in included; the connection's timeout when not given. Raises a `VendorError`.
+        """
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + (self._timeout if deadline is None else deadline)
+        tries = 1 if write else 2
+        while True:
+            tries -= 1
+            client = self._writes if write else self._reads
+            request = client.build_request(
+                method, path.lstrip("/"), params=params, json=body, headers=dict(headers or {})
+            )
+            try:
+                async with asyncio.timeout_at(ends):
+                    await self._limiter.acquire()
+                    response = await client.send(request, auth=self._auth or httpx.USE_CLIENT_DEFAULT)
+            except VendorError:
+                raise
+            except Throttled as throttled:
+                raise RateLimited(
+                    self.connection,
+                    f"{self._who()} may be called again in {throttled.seconds:.0f} s; {subject} waits.",
+                    retry_after=throttled.seconds,
+                ) from None
+            except (httpx.RequestError, aiohttp.ClientError, OSError) as failure:
+                error = self._lost(failure, request, subject, write=write)
+                if tries and isinstance(error, NotSent) and loop.time() + 0.5 < ends:
+                    await asyncio.sleep(random.uniform(0.1, 0.4))  # noqa: S311 -- jitter
+                    continue
+                raise error from None
+            self._learn(response)
+            if response.is_success:
+                return response
+            raise self.refusal(response, subject, write=write)
+
+    async def read(
+        self,
+        path: str,
+        *,
+        subject: str,
+        params: Mapping[str, str | int | bool] | None = None,
+        headers: Mapping[str, str] | None = None,
+        deadline: float | None = None,
+    ) -> Any:
+        """GET a JSON document; `None` for 204. Fractions are `Decimal`. Raises `BadAnswer` when it is not JSON."""
+        response = await self.send("GET", path, subject=subject, params=params, headers=headers, deadline=deadline)
+        return self.document(response, subject)
+
+    def document(self, response: httpx.Response, subject: str) -> Any:
+        """The JSON of a successful answer; `None` for 204 or an empty body."""
+        if response.status_code == httpx.codes.NO_CONTENT or not response.content.strip():
+            return None
+        try:
+            return json.loads(response.content, parse_float=Decimal)
+        except ValueError:
+            raise self.bad_answer(subject, "its answer is not JSON", status=response.status_code) from None
+
+    def bad_answer(self, subject: str, what: str, *, status: int | None = None) -> BadAnswer:
+        """The error for a success that is not what the vendor documents."""
+        return BadAnswer(self.connection, f"{self._who()} answered for {subject}, but {what}.", status=status)
+
+    def refusal(self, response: httpx.Response, subject: str, *, write: bool = False) -> VendorError:
+        """The error for an answer that is not a success, by the status table."""
+        wait = retry_after(response.headers)
+        kind = error_class(response.status_code, write=write, retry_after=wait)
+        told = self._error_reader(response)
+        said = f": {' / '.join(told.messages)}" if told.messages else ""
+        return kind(
+            self.connection,
+            plain(f"{self._who()} answered HTTP {response.status_code} for {subject}{said}", 600),
+            status=response.status_code,
+            code=told.code,
+            retry_after=wait,
+            messages=told.messages,
+        )
+
+    def _lost(self, failure: BaseException, request: httpx.Request, subject: str, *, write: bool) -> VendorError:
+        went_out = bool(request.extensions.get(_WENT_OUT, False))
+        kind = failure_class(failure, went_out=went_out, write=write)
+        what = "did not answer in time" if isinstance(failure, TimeoutError | httpx.TimeoutException) else "was cut off"
+        if kind is NotSent:
+            return kind(self.connection, f"{self._who()} could not be reached for {subject}; nothing was sent.")
+        if kind is InDoubt:
+            return kind(self.connection, f"{self._who()} {what} after {subject} was sent; its outcome is unknown.")
+        return kind(self.connection, f"{self._who()} {what} for {subject}.")
+
+    def _learn(self, response: httpx.Response) -> None:
+        moment = response.headers.get("date")
+        if moment:
+            with contextlib.suppress(ValueError):
+                self.skew = time.time() - parsedate_to_datetime(moment).timestamp()
+        if response.status_code in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE):
+            wait = retry_after(response.headers)
+            if wait is not None:
+                self._limiter.pause(wait)
+        if self._allowance_reader is not None:
+            allowance = self._allowance_reader(response.headers)
+            if allowance is not None:
+                self._limiter.observe(allowance)
+
+    def _who(self) -> str:
+        return f"{self.vendor} ({self.connection})"
