@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-CLIENT_SECRET: Final = "client_secret"
+CLIENT_SECRET: Final = "client_secret"  # noqa: S105 -- a name
 """OAuth client secret (Oracle Fusion); secret of the API account, which signs webhooks (BigCommerce)."""
 ACCESS_TOKEN: Final = "access_token"  # noqa: S105 -- a name
 """Long-lived API token (BigCommerce `X-Auth-Token`)."""
