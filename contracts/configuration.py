@@ -319,4 +319,3 @@ class Configuration(Frozen):
     def integrations_of(self, connection_id: str) -> tuple[Integration, ...]:
         """The integrations whose source is this connection."""
         return tuple(one for one in self.integrations if one.source == connection_id)
-

@@ -99,8 +99,6 @@ class Released(Frozen):
     """Signal `released`: an import no longer occupies its ledger and source."""
 
     group_id: int
-    requeued: int = 0
-    """Journals that went back to the outbox."""
     unexplained: int = 0
     """Size of a group that was refused without a journal being named; 0 otherwise."""
 

@@ -37,20 +37,10 @@ class SettledDocument(Frozen):
 class FetchedOrder(Frozen):
     """`settled` when the accounting projection is the one already settled; else `snapshot`."""
 
-    snapshot: OrderSnapshot
+    snapshot: OrderSnapshot | None = None
+    fingerprint: str
     settled: SettledDocument | None = None
     pace: Pace
-
-
-class LookupRequest(Frozen):
-    fusion: str
-    ledger: str
-    currency: str
-    conversion_type: str | None = None
-    on: Instant
-    """The sale's recognition instant; conversion rates are looked up on its day."""
-    fresh: bool = False
-    """Read periods anew: Fusion refused a journal because its period had closed."""
 
 
 class Lookups(Frozen):
@@ -64,16 +54,19 @@ class Lookups(Frozen):
 
 
 class LookupFor(Frozen):
-    """Which facts a snapshot needs."""
+    """Whose facts to look up."""
 
     integration: str
     snapshot: OrderSnapshot
     fresh: bool = False
+    """Read periods anew: Fusion refused a journal because its period had closed."""
 
 
 class CachedLookups(Frozen):
-    """Answer of the local lookup: `lookups` when every fact is warm in this worker, `problems` when books are missing."""
+    """Answer of the local lookup: `lookups` when every fact is warm here, `problems` when books are missing."""
 
+    fusion: str = ""
+    """The connection to ask when not everything is warm."""
     lookups: Lookups | None = None
     problems: tuple[Problem, ...] = ()
 
@@ -111,9 +104,9 @@ class StageJournal(Frozen):
 class Staged(Frozen):
     """Where the journal stands after staging.
 
-    `staged`: its lines wait for the next group · `unchanged`: they did already · `in_group`: an earlier version is in an
-    import whose fate is open · `fated`: this very version has a final fate · `edited_after_posting`: another version is
-    in the ledger.
+    `staged`: its lines wait for the next group · `unchanged`: this version is staged or in a group already ·
+    `in_group`: an earlier version is in an import whose fate is open · `fated`: this very version has a final fate ·
+    `edited_after_posting`: another version is in the ledger.
     """
 
     outcome: Literal["staged", "unchanged", "in_group", "fated", "edited_after_posting"]
@@ -150,9 +143,8 @@ class VerifyJournal(Frozen):
     """Does the journal that a person names exist in Fusion, and is it this document's?"""
 
     integration: str
-    order_id: str
     connection: str
-    reference: str
+    order_id: str
     header_id: str
     who: str
     why: str
@@ -189,19 +181,23 @@ class Submission(Frozen):
     """What is known of a group's import request.
 
     `submitted`: Fusion has it, as `request_id` · `in_doubt`: sent or being sent, look again at `until` ·
-    `unknown`: not found within the limit · `refused`: Fusion answered no, nothing of it was loaded.
+    `unknown`: not found within the limit; `problem` says what is known.
     """
 
-    state: Literal["submitted", "in_doubt", "unknown", "refused"]
+    state: Literal["submitted", "in_doubt", "unknown"]
     request_id: int | None = None
     until: Instant | None = None
     problem: Problem | None = None
 
 
+class FollowJob(Frozen):
+    step: GroupStep
+    request_id: int
+
+
 class FollowedJob(Frozen):
     """A terminal ESS job."""
 
-    request_id: int
     state: str
     succeeded: bool
 
@@ -209,23 +205,26 @@ class FollowedJob(Frozen):
 class ReadOutcome(Frozen):
     step: GroupStep
     request_id: int
-    succeeded: bool
     state: str
+    succeeded: bool
 
 
 class ImportOutcome(Frozen):
-    """Fate of every journal of a group, as far as the import decided it."""
+    """What a terminal import made of its group. The fates themselves are in the store."""
 
-    fates: tuple[JournalFate, ...]
-    unexplained: bool = False
-    """The group was refused and no journal was named."""
-    problem: Problem | None = None
-    """Journals that are neither in the ledger nor refused."""
+    imported: int = 0
+    refused: int = 0
+    requeued: int = 0
+    unexplained: int = 0
+    """Size of a group that was refused without a journal being named; it is then found by halving."""
 
 
 class CloseGroup(Frozen):
+    """Apply the fates that were read. With `who`, a person declares that the group never reached Fusion."""
+
     step: GroupStep
-    fates: tuple[JournalFate, ...]
+    who: str = ""
+    why: str = ""
 
 
 class ClosedGroup(Frozen):
@@ -241,14 +240,15 @@ class FollowPosting(Frozen):
 
 
 class PostingProgress(Frozen):
-    posted: int
+    total: int
     unposted: int
 
 
 class ReviewGroup(Frozen):
+    """A group enters review with a problem, or leaves it (`problem` None) by a person's decision."""
+
     step: GroupStep
     problem: Problem | None
-    """None: no longer in review."""
     who: str = ""
     why: str = ""
 

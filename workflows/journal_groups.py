@@ -1,0 +1,104 @@
+"""Staged journals of one ledger and journal source are sealed into groups and imported one group at a time.
+
+Started by the first journal that is staged; ends when nothing waits any more. A group is sealed when its oldest
+journal is `flush_after` seconds old or `flush_count` journals wait.
+"""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.workflow import ParentClosePolicy
+
+from contracts import names
+from contracts.flow import JournalGroupsInput, JournalImportInput, Released
+from contracts.steps import SealedGroup, SealGroup
+from workflows.journal_import import JournalImport
+from workflows.patience import LOCAL_STEP
+
+with workflow.unsafe.imports_passed_through():
+    from activities.sealing import SealingActivities
+
+
+@workflow.defn(name=names.JOURNAL_GROUPS)
+class JournalGroups:
+    @workflow.init
+    def __init__(self, groups: JournalGroupsInput) -> None:
+        self.staged = 0
+        self.full = False
+        self.released: dict[int, Released] = {}
+        self.doing = "waiting for journals"
+
+    @workflow.run
+    async def run(self, groups: JournalGroupsInput) -> None:
+        limit = groups.limit or groups.flush_count
+        while True:
+            seen = self.staged
+            sealed = await self._seal(groups, limit)
+            if sealed.group_id is not None:
+                released = await self._import(groups, sealed)
+                limit = max(1, released.unexplained // 2) if released.unexplained else groups.flush_count
+            elif sealed.due_in is not None:
+                await self._wait_until_due(sealed.due_in)
+            elif self.staged == seen:
+                return
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(groups.model_copy(update={"limit": limit}))
+
+    async def _seal(self, groups: JournalGroupsInput, limit: int) -> SealedGroup:
+        self.full = False
+        return await workflow.execute_local_activity_method(
+            SealingActivities.seal_group,
+            SealGroup(
+                fusion=groups.fusion,
+                ledger=groups.ledger,
+                source=groups.source,
+                flush_after=groups.flush_after,
+                flush_count=groups.flush_count,
+                limit=limit,
+                workflow_id=workflow.info().workflow_id,
+            ),
+            summary="seal a journal group if one is due",
+            **LOCAL_STEP,
+        )
+
+    async def _wait_until_due(self, seconds: float) -> None:
+        self.doing = "waiting for the group to fill or fall due"
+        try:
+            await workflow.wait_condition(lambda: self.full, timeout=timedelta(seconds=seconds))
+        except TimeoutError:
+            return
+
+    async def _import(self, groups: JournalGroupsInput, sealed: SealedGroup) -> Released:
+        """Never two imports at once per ledger and source: go on only when this one has let go of it."""
+        group_id = sealed.group_id or 0
+        self.doing = f"importing group {group_id}, {sealed.journals} journals"
+        await workflow.start_child_workflow(
+            JournalImport.run,
+            JournalImportInput(
+                fusion=groups.fusion,
+                ledger=groups.ledger,
+                source=groups.source,
+                group_id=group_id,
+                groups_workflow=workflow.info().workflow_id,
+            ),
+            id=names.journal_import_id(groups.fusion, groups.ledger, group_id),
+            # It follows its journals until they are posted, long after this workflow has gone on.
+            parent_close_policy=ParentClosePolicy.ABANDON,
+            static_summary=f"import {sealed.journals} journals as group {group_id}",
+        )
+        await workflow.wait_condition(lambda: group_id in self.released)
+        return self.released.pop(group_id)
+
+    @workflow.signal(name=names.STAGED)
+    def learn_staged(self, full: bool) -> None:
+        """Journals wait in the outbox; `full` when a whole group does."""
+        self.staged += 1
+        self.full = self.full or full
+
+    @workflow.signal(name=names.RELEASED)
+    def release(self, released: Released) -> None:
+        self.released[released.group_id] = released
+
+    @workflow.query(name=names.STATE)
+    def state(self) -> str:
+        return self.doing

@@ -1,0 +1,266 @@
+"""One sealed group of journals is imported into Oracle Fusion and followed until every journal is posted.
+
+`submit` (in doubt: look again, never send blindly) -> `follow` the ESS job -> `read` report and journals back ->
+`close` the group in the store -> tell the waiting documents -> `follow posting`. One bad journal makes Fusion refuse
+its whole group: the bad one is reported, its neighbours go back to the outbox, the interface is purged.
+"""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from contracts import names
+from contracts.flow import (
+    Decided,
+    Decision,
+    FlowState,
+    ImportResult,
+    JournalImportInput,
+    Parked,
+    Released,
+    State,
+)
+from contracts.journal import Problem
+from contracts.steps import (
+    ClosedGroup,
+    CloseGroup,
+    FollowJob,
+    FollowPosting,
+    GroupStep,
+    ImportOutcome,
+    ReadOutcome,
+    ReviewGroup,
+    Submission,
+)
+from workflows import attributes
+from workflows.patience import OUTAGE, STORE_STEP, VENDOR_READ, VENDOR_RETRY, problem_of
+
+with workflow.unsafe.imports_passed_through():
+    from activities.closing import ClosingActivities
+    from activities.importing import ImportingActivities
+
+FOLLOW = {
+    "start_to_close_timeout": timedelta(minutes=30),
+    "schedule_to_close_timeout": OUTAGE,
+    "heartbeat_timeout": timedelta(minutes=2),
+    "retry_policy": VENDOR_RETRY,
+}
+RENEWAL = timedelta(days=30)
+UNPOSTED_PAUSE = timedelta(minutes=10)
+
+
+class NeedsReviewError(Exception):
+    """Control flow of this file: the group cannot go on without a person."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+
+@workflow.defn(name=names.JOURNAL_IMPORT)
+class JournalImport:
+    @workflow.init
+    def __init__(self, group: JournalImportInput) -> None:
+        self.group = group
+        self.document = f"Journal group {group.group_id} ({group.fusion}, {group.ledger})"
+        self.step = GroupStep(fusion=group.fusion, ledger=group.ledger, source=group.source, group_id=group.group_id)
+        self.queue = names.vendor_queue(group.fusion)
+        self.decision: Decision | None = None
+        parked = group.parked
+        self.standing = FlowState(
+            state=State.NEEDS_REVIEW if parked else State.RUNNING,
+            problems=parked.problems if parked else (),
+            group_id=group.group_id,
+        )
+
+    @workflow.run
+    async def run(self, group: JournalImportInput) -> ImportResult:
+        declared: Decision | None = None
+        try:
+            if group.parked:
+                declared = await self._wait_for_person(group.parked)
+            return await self._import(declared)
+        except NeedsReviewError as review:
+            await self._park(review.problem)
+        raise AssertionError("a parked group continues as new")
+
+    async def _import(self, declared: Decision | None) -> ImportResult:
+        submission = await self._submit()
+        if submission.state == "submitted":
+            outcome = await self._outcome(submission.request_id or 0)
+            if outcome.refused or outcome.requeued:
+                await self._purge()
+            closed = await self._close()
+        elif declared:
+            outcome = ImportOutcome(requeued=0)
+            closed = await self._close(declared)
+        else:
+            raise NeedsReviewError(submission.problem or self._unexplained())
+        await self._release(outcome.unexplained)
+        if closed.refused:
+            await self._tell()
+        if closed.imported:
+            await self._follow_posting()
+            await self._tell()
+        sentence = f"{closed.imported} posted, {closed.refused} refused, {closed.requeued} back to the outbox"
+        self._show(State.POSTED, sentence)
+        return ImportResult(
+            group_id=self.group.group_id,
+            posted=closed.imported,
+            refused=closed.refused,
+            requeued=closed.requeued,
+            sentence=sentence,
+        )
+
+    async def _submit(self) -> Submission:
+        """Lease, look, send. While the outcome is in doubt we look again and never send blindly."""
+        while True:
+            try:
+                submission = await workflow.execute_activity_method(
+                    ImportingActivities.submit_group,
+                    self.step,
+                    task_queue=self.queue,
+                    summary="look for the group in Fusion, else submit it",
+                    **VENDOR_READ,
+                )
+            except ActivityError as error:
+                raise NeedsReviewError(problem_of(error, self.document)) from error
+            if submission.state != "in_doubt" or submission.until is None:
+                return submission
+            self._show(State.IN_DOUBT, f"sent, answer unknown; looking again at {submission.until:%H:%M:%S} UTC")
+            await workflow.sleep(
+                max(submission.until - workflow.now(), timedelta(seconds=1)), summary="until the send has settled"
+            )
+
+    async def _outcome(self, request_id: int) -> ImportOutcome:
+        self._show(State.WAITING_IMPORT, f"submitted as ESS request {request_id}")
+        try:
+            job = await workflow.execute_activity_method(
+                ImportingActivities.follow_job,
+                FollowJob(step=self.step, request_id=request_id),
+                task_queue=self.queue,
+                summary=f"follow ESS request {request_id}",
+                **FOLLOW,
+            )
+            return await workflow.execute_activity_method(
+                ImportingActivities.read_outcome,
+                ReadOutcome(step=self.step, request_id=request_id, state=job.state, succeeded=job.succeeded),
+                task_queue=self.queue,
+                summary="read report and journals back",
+                **VENDOR_READ,
+            )
+        except ActivityError as error:
+            raise NeedsReviewError(problem_of(error, self.document)) from error
+
+    async def _purge(self) -> None:
+        """Refused rows stay in the interface, where a person could import them later: remove them first."""
+        try:
+            await workflow.execute_activity_method(
+                ImportingActivities.purge_group,
+                self.step,
+                task_queue=self.queue,
+                summary="purge the group from the interface",
+                **FOLLOW,
+            )
+        except ActivityError as error:
+            raise NeedsReviewError(problem_of(error, self.document)) from error
+
+    async def _close(self, declared: Decision | None = None) -> ClosedGroup:
+        return await workflow.execute_activity_method(
+            ClosingActivities.close_group,
+            CloseGroup(step=self.step, who=declared.who if declared else "", why=declared.why if declared else ""),
+            summary="write every journal's fate to the store",
+            **STORE_STEP,
+        )
+
+    async def _release(self, unexplained: int) -> None:
+        """Let the next group of this ledger and source go."""
+        handle = workflow.get_external_workflow_handle(self.group.groups_workflow)
+        try:
+            await handle.signal(names.RELEASED, Released(group_id=self.group.group_id, unexplained=unexplained))
+        except ApplicationError:
+            # It has ended, or was reset: nobody waits for us. Staged journals start it anew.
+            workflow.logger.info("journal-groups no longer waits for group %s", self.group.group_id)
+
+    async def _tell(self) -> None:
+        await workflow.execute_activity_method(
+            ClosingActivities.tell_documents, self.step, summary="tell the waiting documents", **STORE_STEP
+        )
+
+    async def _follow_posting(self) -> None:
+        """Created is not done (design rule 14): follow until every journal of the group is posted."""
+        submit = True
+        while True:
+            progress = await workflow.execute_activity_method(
+                ImportingActivities.follow_posting,
+                FollowPosting(step=self.step, submit=submit),
+                task_queue=self.queue,
+                summary="follow until posted",
+                **FOLLOW,
+            )
+            if not progress.unposted:
+                return
+            submit = False
+            self._show(
+                State.WAITING_IMPORT, f"imported; {progress.unposted} of {progress.total} journals are not posted yet"
+            )
+            await workflow.sleep(UNPOSTED_PAUSE, summary="until looking for posting again")
+
+    async def _park(self, problem: Problem) -> None:
+        await self._review(ReviewGroup(step=self.step, problem=problem))
+        self._show(State.NEEDS_REVIEW, problem.sentence)
+        await self._release(0)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        parked = Parked(problems=(problem,), since=workflow.now())
+        workflow.continue_as_new(self.group.model_copy(update={"parked": parked}))
+
+    async def _wait_for_person(self, parked: Parked) -> Decision:
+        workflow.set_current_details("\n\n".join(f"**{one.sentence}**\n\n{one.remedy}" for one in parked.problems))
+        try:
+            await workflow.wait_condition(lambda: self.decision is not None, timeout=RENEWAL)
+        except TimeoutError:
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            renewed = parked.model_copy(update={"renewals": parked.renewals + 1})
+            workflow.continue_as_new(self.group.model_copy(update={"parked": renewed}))
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if self.decision is None:
+            raise AssertionError("woken by a decision")
+        await self._review(ReviewGroup(step=self.step, problem=None, who=self.decision.who, why=self.decision.why))
+        self._show(State.RUNNING, f"retried by {self.decision.who}")
+        return self.decision
+
+    async def _review(self, review: ReviewGroup) -> None:
+        await workflow.execute_activity_method(
+            ClosingActivities.review_group, review, summary="record the review", **STORE_STEP
+        )
+
+    def _unexplained(self) -> Problem:
+        return Problem(
+            code="import_unknown",
+            sentence=f"{self.document}: neither found in Fusion nor proved absent.",
+            remedy="Look for its journals in Fusion; if there are none, retry: its journals then go to a new group.",
+        )
+
+    def _show(self, state: State, sentence: str) -> None:
+        if state is not self.standing.state:
+            attributes.upsert(state)
+        self.standing = FlowState(state=state, sentence=sentence, group_id=self.group.group_id)
+
+    @workflow.query(name=names.STATE)
+    def state(self) -> FlowState:
+        return self.standing
+
+    @workflow.update(name=names.DECIDE)
+    async def decide(self, decision: Decision) -> Decided:
+        """Retry: look once more; if the group is still absent, its journals go to a new group on the person's word."""
+        self.decision = decision
+        return Decided(id=decision.id, sentence=f"{self.document}: {decision.kind} by {decision.who}")
+
+    @decide.validator
+    def check_decision(self, decision: Decision) -> None:
+        if self.standing.state is not State.NEEDS_REVIEW or self.decision:
+            raise ApplicationError(
+                f"{self.document} is not in review; it is {self.standing.state}.", type="NotInReview"
+            )
+        if decision.kind != "retry":
+            raise ApplicationError("A journal group in review can only be retried.", type="BadDecision")
