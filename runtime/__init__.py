@@ -1,0 +1,1 @@
+"""Wires the rooms together: configuration, Temporal, worker, embedded server and command line."""

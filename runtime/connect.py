@@ -1,0 +1,148 @@
+"""Connecting to Temporal: the same environment variables and profiles as Temporal's own tools, plus our plugin."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client, Plugin
+from temporalio.envconfig import ClientConfig
+from temporalio.runtime import Runtime
+from temporalio.service import RPCError, RPCStatusCode
+
+from contracts.configuration import TemporalSettings
+from contracts.names import SEARCH_ATTRIBUTES
+from runtime.plugin import MlConnectorPlugin
+from store.keyring import KeyRing
+
+DEFAULT_ADDRESS: Final = "localhost:7233"
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class TemporalUnreachableError(Exception):
+    """Temporal did not answer within the patience given. The sentence names the address and what to look at."""
+
+
+class SearchAttributesError(Exception):
+    """A search attribute has another type, or may not be added by us. The sentence holds the command for a person."""
+
+
+def connect_options(settings: TemporalSettings) -> dict[str, Any]:
+    """Arguments of `Client.connect` from `TEMPORAL_*` and the profile, overridden by the configuration file.
+
+    Returns at least `target_host` and `namespace`; may hold an API key and TLS material: never log it.
+    """
+    options: dict[str, Any] = dict(ClientConfig.load_client_connect_config(settings.profile))
+    if settings.address:
+        options["target_host"] = settings.address
+    if settings.namespace:
+        options["namespace"] = settings.namespace
+    options.setdefault("target_host", DEFAULT_ADDRESS)
+    options.setdefault("namespace", "default")
+    return options
+
+
+async def connect(
+    settings: TemporalSettings,
+    keys: KeyRing,
+    *,
+    patience: float = 60.0,
+    lazy: bool = False,
+    runtime: Runtime | None = None,
+    plugins: Sequence[Plugin] = (),
+) -> Client:
+    """A client with our plugin.
+
+    Waits up to `patience` seconds for a server that is still starting: containers come up in any order. `lazy` returns
+    at once and connects with the first call (for the gateway, which must answer while Temporal is down).
+    Raises `TemporalUnreachableError`.
+    """
+    options = connect_options(settings)
+    address = options["target_host"]
+    gives_up_at = time.monotonic() + patience
+    pause = 0.2
+    while True:
+        try:
+            return await Client.connect(
+                **options, lazy=lazy, runtime=runtime, plugins=[MlConnectorPlugin(keys), *plugins]
+            )
+        except RuntimeError as error:
+            # The SDK reports a failed first connection as a plain RuntimeError.
+            if time.monotonic() + pause > gives_up_at:
+                raise TemporalUnreachableError(
+                    f"Temporal at {address} does not answer after {patience:.0f} s ({_first_line(error)}). "
+                    f"Start it, or set TEMPORAL_ADDRESS (or [temporal] address) to where it runs."
+                ) from error
+            _log.info("waiting for Temporal", address=address, again_in=round(pause, 1))
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 5.0)
+
+
+async def register_search_attributes(client: Client, *, patience: float = 30.0) -> tuple[str, ...]:
+    """Adds those of `contracts.names.SEARCH_ATTRIBUTES` that the namespace lacks and waits until it knows them.
+
+    Safe to call from every process at every start. Returns the names it added. Raises `SearchAttributesError`.
+    """
+    known = await _registered(client)
+    for name in SEARCH_ATTRIBUTES:
+        kind = known.get(name, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
+        if kind != IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD:
+            raise SearchAttributesError(
+                f"Search attribute {name} of namespace {client.namespace} is not a Keyword. Another program owns the "
+                f"name: use a namespace of its own for ml-connector."
+            )
+    missing = tuple(name for name in SEARCH_ATTRIBUTES if name not in known)
+    if not missing:
+        return ()
+    await _add(client, missing)
+    gives_up_at = time.monotonic() + patience
+    while not set(missing) <= (await _registered(client)).keys():
+        if time.monotonic() > gives_up_at:
+            raise SearchAttributesError(
+                f"Temporal accepted {', '.join(missing)} but does not list them after {patience:.0f} s. "
+                f"{_by_hand(client, missing)}"
+            )
+        await asyncio.sleep(0.2)
+    _log.info("search attributes registered", names=list(missing), namespace=client.namespace)
+    return missing
+
+
+async def _registered(client: Client) -> dict[str, int]:
+    try:
+        answer = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
+    except RPCError as error:
+        raise SearchAttributesError(
+            f"Temporal does not list the search attributes of namespace {client.namespace} "
+            f"({error.status.name.lower()}). {_by_hand(client, SEARCH_ATTRIBUTES)}"
+        ) from error
+    return dict(answer.custom_attributes)
+
+
+async def _add(client: Client, missing: Sequence[str]) -> None:
+    wanted = dict.fromkeys(missing, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
+    try:
+        await client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace=client.namespace, search_attributes=wanted)
+        )
+    except RPCError as error:
+        if error.status == RPCStatusCode.ALREADY_EXISTS:
+            return  # another process of ours was faster
+        raise SearchAttributesError(
+            f"Temporal refuses new search attributes in namespace {client.namespace} ({error.status.name.lower()}). "
+            f"{_by_hand(client, missing)}"
+        ) from error
+
+
+def _by_hand(client: Client, missing: Sequence[str]) -> str:
+    flags = " ".join(f"--name {name} --type Keyword" for name in missing)
+    return f"Ask its administrator to run: temporal operator search-attribute create -n {client.namespace} {flags}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

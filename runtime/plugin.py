@@ -1,0 +1,59 @@
+"""The one Temporal plugin of client, worker, gateway, console and replayer.
+
+All of them read and write histories the same way because they get everything from here: pydantic conversion,
+encrypted payloads, encrypted failure messages and stack traces, the sandbox, and the log context.
+"""
+
+import dataclasses
+from typing import Final
+
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+from temporalio.plugin import SimplePlugin
+from temporalio.worker import WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from runtime.codec import EncryptionCodec
+from runtime.log_context import LogContextInterceptor
+from store.keyring import KeyRing
+
+PASSTHROUGH: Final = (
+    "contracts",  # frozen models and constants; pydantic caches their validators per class
+    "mapping",  # pure functions of contracts, no clock and no I/O
+    "activities",  # imported for their signatures only, brings httpx and sqlalchemy along
+)
+"""Our packages that workflows share with the worker instead of importing them anew for each run."""
+
+
+def data_converter(keys: KeyRing) -> DataConverter:
+    """The converter by itself, for the codec endpoint and for tools without a client."""
+    return dataclasses.replace(
+        pydantic_data_converter,
+        payload_codec=EncryptionCodec(keys),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
+
+
+class MlConnectorPlugin(SimplePlugin):
+    """Pass it to `Client.connect(plugins=[...])`; workers made from that client pick it up, replayers take it too.
+
+    Exceptions other than `ApplicationError` suspend a workflow task instead of failing the run (the SDK's default,
+    kept on purpose): a mistake of ours is healed by a deploy and loses no document.
+    """
+
+    def __init__(self, keys: KeyRing) -> None:
+        super().__init__(
+            "ml-connector",
+            data_converter=data_converter(keys),
+            interceptors=[LogContextInterceptor()],
+            workflow_runner=_sandboxed,
+        )
+
+
+def _sandboxed(existing: WorkflowRunner | None) -> WorkflowRunner:
+    """Adds our packages to the sandbox's own list; leaves a runner of another kind (a test's) alone."""
+    if existing is None:
+        return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSTHROUGH))
+    if isinstance(existing, SandboxedWorkflowRunner):
+        return dataclasses.replace(existing, restrictions=existing.restrictions.with_passthrough_modules(*PASSTHROUGH))
+    return existing
