@@ -1,8 +1,9 @@
 """Choosing an account: the rules of a mapping set, compiled once and matched in order.
 
-The first rule of a purpose that is in effect on the accounting date and whose conditions all hold wins. Text is compared
-without regard to case and outer spaces. A category condition holds for the category and everything below it: a path
-("Apparel > Shirts") is read from the catalog's root, a bare name ("Shirts") wherever that category sits in its path.
+The first rule of a purpose that is in effect on the accounting date and whose conditions all hold wins. Text is
+compared without regard to case and outer spaces. A category condition holds for the category and everything below it:
+a path ("Apparel > Shirts") is read from the catalog's root, a bare name ("Shirts") wherever that category sits.
+A SKU condition holds for no line without a SKU, not even as `*`.
 Custom lines have the product type `custom` beside the shop's own word for them.
 """
 
@@ -41,7 +42,7 @@ CONDITIONS_OF: Final[Mapping[Purpose, frozenset[str]]] = {
 """Which conditions can hold for which purpose. A purpose that is not named here is booked by no rule."""
 
 
-class MappingSetInvalid(ValueError):
+class MappingSetError(ValueError):
     """A mapping set that cannot be used; `mistakes` lists every reason, one sentence each."""
 
     def __init__(self, mistakes: tuple[str, ...]) -> None:
@@ -55,12 +56,13 @@ def parse_account(account: str, mapping_set: MappingSet) -> tuple[str, ...]:
     `*` is kept, and only accepted as the balancing segment. Raises `ValueError` with a sentence that names the account.
     """
     values = tuple(value.strip() for value in account.split(mapping_set.separator))
-    if len(values) != len(mapping_set.segments):
+    names = mapping_set.segments
+    if len(values) != len(names):
         raise ValueError(
-            f'Account "{account}" has {len(values)} segments; mapping set {mapping_set.id} has {len(mapping_set.segments)}:'
-            f" {mapping_set.separator.join(mapping_set.segments)}."
+            f'Account "{account}" has {len(values)} segments; mapping set {mapping_set.id} has {len(names)}:'
+            f" {mapping_set.separator.join(names)}."
         )
-    for name, value in zip(mapping_set.segments, values, strict=True):
+    for name, value in zip(names, values, strict=True):
         if not value:
             raise ValueError(f'Account "{account}" has no value for segment {name}.')
         if FROM_BOOKS in value and (value != FROM_BOOKS or name != mapping_set.balancing_segment):
@@ -149,7 +151,7 @@ class CompiledRules:
                 self._indexed.setdefault((rule.rule.purpose, name, text), []).append(rule)
 
     def match(self, purpose: Purpose, facts: Facts, on: dt.date) -> CompiledRule | None:
-        """The first rule of `purpose`, in the set's order, that is in effect on `on` and holds; None when there is none."""
+        """The first rule of `purpose`, in the set's order, that is in effect on `on` and holds; None without one."""
         candidates = list(self._others.get(purpose, ()))
         for name, texts in facts.values.items():
             for text in texts:
@@ -159,7 +161,7 @@ class CompiledRules:
 
 
 def compile_rules(mapping_set: MappingSet) -> CompiledRules:
-    """Parse every account and index every rule. Raises `MappingSetInvalid` with all mistakes."""
+    """Parse every account and index every rule. Raises `MappingSetError` with all mistakes."""
     mistakes: list[str] = []
     rules: list[CompiledRule] = []
     seen: set[str] = set()
@@ -177,7 +179,7 @@ def compile_rules(mapping_set: MappingSet) -> CompiledRules:
         except ValueError as wrong:
             mistakes.append(f"Suspense: {wrong}")
     if mistakes:
-        raise MappingSetInvalid(tuple(mistakes))
+        raise MappingSetError(tuple(mistakes))
     return CompiledRules(mapping_set, rules)
 
 

@@ -1,0 +1,91 @@
+"""The account of each entry: by rule, or suspense where the customer configured it, or a problem."""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from contracts.configuration import Books, MappingSet
+from contracts.journal import Problem, Purpose
+from contracts.sale import Sale
+from mapping.entries import Entry
+from mapping.rules import FROM_BOOKS, CompiledRule, compiled, parse_account
+
+_PURPOSE_WORD: Final = {
+    Purpose.FEE: "fee",
+    Purpose.STORE_CREDIT: "store credit",
+    Purpose.GIFT_CERTIFICATE: "gift certificate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """An entry with its account. `rule` is None when no rule covers it and it went to suspense."""
+
+    entry: Entry
+    segments: tuple[str, ...]
+    rule: str | None
+
+
+def book(
+    entries: Iterable[Entry], sale: Sale, *, books: Books, mapping_set: MappingSet, on: dt.date
+) -> tuple[tuple[Booked, ...], tuple[Problem, ...]]:
+    """Every entry with its account on day `on`, and every problem there is, each sentence once.
+
+    Problems: `unmapped_account`, and `wrong_legal_entity` when a rule's balancing segment is not the books'.
+    Raises `mapping.rules.MappingSetError` for a set that `ml-connector check` refuses.
+    """
+    rules = compiled(mapping_set)
+    booked: list[Booked] = []
+    problems: dict[str, Problem] = {}
+    for entry in entries:
+        chosen = rules.match(entry.purpose, entry.facts, on)
+        if chosen is not None:
+            segments, rule = chosen.segments, chosen.rule.id
+        elif mapping_set.suspense is not None:
+            segments, rule = parse_account(mapping_set.suspense, mapping_set), None
+        else:
+            problem = _unmapped(entry, sale, mapping_set, on)
+            problems.setdefault(problem.sentence, problem)
+            continue
+        place = mapping_set.segments.index(mapping_set.balancing_segment)
+        if segments[place] not in (FROM_BOOKS, books.balancing_segment):
+            problem = _wrong_entity(chosen, segments[place], sale, books, mapping_set)
+            problems.setdefault(problem.sentence, problem)
+            continue
+        complete = (*segments[:place], books.balancing_segment, *segments[place + 1 :])
+        booked.append(Booked(entry=entry, segments=complete, rule=rule))
+    return tuple(booked), tuple(problems.values())
+
+
+def _unmapped(entry: Entry, sale: Sale, mapping_set: MappingSet, on: dt.date) -> Problem:
+    word = _PURPOSE_WORD.get(entry.purpose, entry.purpose.value)
+    return Problem(
+        code="unmapped_account",
+        sentence=(
+            f"Order {sale.order_id} ({sale.connection}): {entry.subject} has no {word} account"
+            f" in mapping set {mapping_set.id} version {mapping_set.version}."
+        ),
+        remedy=(
+            f"Add a {entry.purpose.value} rule that covers it on {on} to a new version of mapping set {mapping_set.id},"
+            " then retry with that version."
+        ),
+    )
+
+
+def _wrong_entity(
+    chosen: CompiledRule | None, value: str, sale: Sale, books: Books, mapping_set: MappingSet
+) -> Problem:
+    source = "the suspense account" if chosen is None else f"rule {chosen.rule.id}"
+    return Problem(
+        code="wrong_legal_entity",
+        sentence=(
+            f"Order {sale.order_id} ({sale.connection}): {source} of mapping set {mapping_set.id} version"
+            f" {mapping_set.version} books to {mapping_set.balancing_segment} {value},"
+            f" the books of channel {books.channel} and {books.currency} to {books.balancing_segment}."
+        ),
+        remedy=(
+            f'Write "{FROM_BOOKS}" as its {mapping_set.balancing_segment}, or add a rule for this channel,'
+            " in a new version; then retry with that version."
+        ),
+    )
