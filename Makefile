@@ -1,0 +1,53 @@
+# Everything runs from a virtual environment of the project's own; nothing is installed by hand.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SEEDS ?= 3
+
+.PHONY: help setup setup-test demo test lint unit crash bench lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/run.stamp: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "ml-connector needs Python 3.11 or newer; name one with make PYTHON=...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/test.stamp: requirements-test.lock $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
+	@touch $@
+
+setup: $(VENV)/run.stamp ## install what running needs
+
+setup-test: $(VENV)/test.stamp ## install what the tests need as well
+
+demo: setup ## a morning in two shops, with faults, reconciled to the cent (KEEP=1 stays up)
+	$(BIN)/ml-connector demo $(if $(KEEP),--keep)
+
+test: setup-test lint ## everything
+	$(BIN)/python -m pytest
+
+lint: setup-test ## style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+unit: setup-test ## only what needs no server
+	$(BIN)/python -m pytest tests/contracts tests/mapping tests/clients tests/sandbox
+
+crash: setup-test ## the crash proof with more seeds: make crash SEEDS=50
+	CRASH_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/crash -s
+
+bench: setup-test ## the figures of the README, measured here
+	$(BIN)/python -m benchmarks
+
+lock: ## renew the hashed requirement locks (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra test --constraint requirements.lock --output-file requirements-test.lock pyproject.toml
+
+clean: ## remove caches and the virtual environment
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
