@@ -10,7 +10,7 @@ Money arrives as text with four, two or no decimals, or as a number (BigCommerce
 import datetime as dt
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -84,7 +84,7 @@ class AppliedDiscount(Wire):
 
 
 class OrderProduct(Wire):
-    """A line of an order. `total_*` are before order-level discounts, `discounted_total_inc_tax` is after all of them."""
+    """A line of an order. `total_*` are before order-level discounts, `discounted_total_inc_tax` is after all."""
 
     id: Id
     product_id: OptionalId = 0
@@ -313,6 +313,3 @@ class Hook(Wire):
     is_active: Flag = False
     created_at: int = 0
     updated_at: int = 0
-
-
-OrderSort = Literal["id:asc", "date_modified:asc"]

@@ -92,8 +92,20 @@ class Sale(Frozen):
     """`total - (lines + charges + taxes)`: what the shop's own rounding left over."""
 
     def fingerprint(self) -> str:
-        """SHA-256 of the projection. Compares versions of one order; never part of a reference."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 of what was sold. Compares versions of one order; never part of a reference.
+
+        Left out: `paid_at` and `shipped_at`, which are set once, after a journal by order date is long posted; product
+        categories and the customer's group, which belong to the catalog and the customer and change without the order.
+        """
+        dumped = self.model_dump_json(
+            exclude={
+                "paid_at": True,
+                "shipped_at": True,
+                "customer_group": True,
+                "lines": {"__all__": {"categories"}},
+            }
+        )
+        return hashlib.sha256(dumped.encode()).hexdigest()
 
 
 class OrderSnapshot(Frozen):
