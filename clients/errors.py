@@ -5,7 +5,7 @@ VendorError
 ├── NotSent        nothing of the request went out (DNS, refused connect, pool, TLS, no token)   -> RETRY
 ├── InDoubt        the body of a write may have arrived: timeout, cut connection, 5xx            -> IN_DOUBT
 ├── Unavailable    5xx, cut or timeout on a read; 429 without a waiting time                     -> RETRY
-├── RateLimited    429 or 503 that says how long to wait, or our own ceiling                     -> WAIT
+├── RateLimited    429, or 503 on a read, that says how long to wait; or our own ceiling         -> WAIT
 ├── NotFound       404                                                                           -> REVIEW
 ├── Rejected       every other 4xx                                                               -> REVIEW
 ├── Unauthorized   401 after one refresh, a redirect to a sign-in page, a refused token request  -> CONFIG
@@ -140,8 +140,10 @@ class StatusRow:
     last: int
     read: type[VendorError]
     write: type[VendorError]
-    waits: bool = False
-    """With a waiting time from the vendor it is `RateLimited` instead: the vendor declined without starting."""
+    read_waits: bool = False
+    """With a waiting time from the vendor a read is `RateLimited` instead."""
+    write_waits: bool = False
+    """So is a write: with this status the vendor declined before it began. A 503 does not prove that."""
 
 
 STATUS_TABLE: tuple[StatusRow, ...] = (
@@ -150,9 +152,9 @@ STATUS_TABLE: tuple[StatusRow, ...] = (
     StatusRow(403, 403, Forbidden, Forbidden),
     StatusRow(404, 404, NotFound, NotFound),
     StatusRow(408, 408, Unavailable, InDoubt),
-    StatusRow(429, 429, Unavailable, Unavailable, waits=True),
+    StatusRow(429, 429, Unavailable, Unavailable, read_waits=True, write_waits=True),
     StatusRow(400, 499, Rejected, Rejected),
-    StatusRow(503, 503, Unavailable, InDoubt, waits=True),
+    StatusRow(503, 503, Unavailable, InDoubt, read_waits=True),
     StatusRow(500, 599, Unavailable, InDoubt),
 )
 
@@ -161,7 +163,7 @@ def error_class(status: int, *, write: bool, retry_after: float | None) -> type[
     """The error for an HTTP status; `BadAnswer` for a status no vendor documents."""
     for row in STATUS_TABLE:
         if row.first <= status <= row.last:
-            if row.waits and retry_after is not None:
+            if retry_after is not None and (row.write_waits if write else row.read_waits):
                 return RateLimited
             return row.write if write else row.read
     return BadAnswer

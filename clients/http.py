@@ -241,7 +241,9 @@ class VendorHttp:
     def _lost(self, failure: BaseException, request: httpx.Request, subject: str, *, write: bool) -> VendorError:
         went_out = bool(request.extensions.get(_WENT_OUT, False))
         kind = failure_class(failure, went_out=went_out, write=write)
-        what = "did not answer in time" if isinstance(failure, TimeoutError | httpx.TimeoutException) else "was cut off"
+        cause = failure.__cause__ or failure
+        in_time = not isinstance(cause, TimeoutError | httpx.TimeoutException)
+        what = "was cut off" if in_time else "did not answer in time"
         if kind is NotSent:
             return kind(self.connection, f"{self._who()} could not be reached for {subject}; nothing was sent.")
         if kind is InDoubt:

@@ -1,0 +1,70 @@
+"""The Fusion client of one connection: one per process, for its whole life."""
+
+from decimal import Decimal
+
+import httpx
+
+from clients.authentication import Secret
+from clients.oracle_fusion.journal_import import JournalImports
+from clients.oracle_fusion.journals import PostedJournals
+from clients.oracle_fusion.models import Description, Pod
+from clients.oracle_fusion.reference_data import ReferenceData
+from clients.oracle_fusion.rest import RESOURCES, SCHEDULER, FusionRest
+from contracts.configuration import FusionConnection
+
+
+class FusionClient(ReferenceData, JournalImports, PostedJournals):
+    """All that flows ask of a pod. `secret` gives the newest client secret; it is read for each sign-in only."""
+
+    def __init__(
+        self, connection: FusionConnection, secret: Secret, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self.connection = connection
+        rest = FusionRest(connection, secret, transport)
+        ReferenceData.__init__(self, rest)
+        JournalImports.__init__(self, rest)
+        PostedJournals.__init__(self, rest)
+
+    async def aclose(self) -> None:
+        await self._rest.aclose()
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Our clock minus the pod's, seconds, by its last `Date` header; `None` before the first answer."""
+        return self._rest.http.skew
+
+    async def root(self) -> Pod:
+        """Sign in and read the API root: which versions the pod offers, and how far our clocks are apart."""
+        body = await self._rest.http.read("fscmRestApi/resources", subject="the API root")
+        items = body.get("items") if isinstance(body, dict) else None
+        skew = self.clock_skew
+        return Pod(
+            versions=tuple(str(item.get("version", "")) for item in items or [] if isinstance(item, dict)),
+            clock_skew=None if skew is None else round(Decimal(skew), 1),
+        )
+
+    async def describe(self, resource: str) -> Description:
+        """What a resource says of itself: slow and large, for `connections test` only.
+
+        Raises `NotFound` or `Forbidden` when the path or the privilege is missing.
+        """
+        subject = f"the description of {resource}"
+        body = await self._rest.http.read(f"{RESOURCES}/{resource}/describe", subject=subject)
+        resources = body.get("Resources") if isinstance(body, dict) else None
+        described = resources.get(resource) if isinstance(resources, dict) else None
+        if not isinstance(described, dict):
+            raise self._rest.http.bad_answer(subject, "it describes something else")
+        attributes = [one for one in described.get("attributes") or [] if isinstance(one, dict) and one.get("name")]
+        return Description(
+            resource=resource,
+            attributes=tuple(str(one["name"]) for one in attributes),
+            queryable=frozenset(str(one["name"]) for one in attributes if one.get("queryable", True)),
+        )
+
+    async def probe(self, resource: str) -> None:
+        """One row of a resource, to prove that the path answers for this user. Raises the error if not."""
+        await self._rest.page(f"{RESOURCES}/{resource}", subject=resource, params={"limit": 1, "onlyData": True})
+
+    async def probe_scheduler(self) -> None:
+        """As `probe`, for the scheduler's own address."""
+        await self._rest.page(SCHEDULER, subject="the scheduler's requests", params={"fields": "requestId"})
