@@ -5,7 +5,7 @@ from contracts.journal import LedgerFacts, Problem
 from contracts.sale import Sale
 
 
-def books_of(integration: Integration, sale: Sale) -> Books | Problem:
+def books_of(sale: Sale, integration: Integration) -> Books | Problem:
     """The books of the sale's channel and currency, or the problem `no_books`. Nothing is guessed: no default books."""
     order = f"Order {sale.order_id} ({sale.connection})"
     if all(channel.id != sale.channel for channel in integration.channels):

@@ -228,11 +228,11 @@ class TestBooks:
     def test_books_are_found_by_channel_and_currency(self, company: Any) -> None:
         euro = company.books(currency="EUR", ledger="EU Primary")
         integration = company.integration(None, company.books(), euro)
-        assert books_of(integration, company.sale(currency="EUR")) == euro
+        assert books_of(company.sale(currency="EUR"), integration) == euro
 
     @pytest.mark.parametrize("fields", [{"currency": "EUR"}, {"channel": "2"}])
     def test_no_books_are_ever_guessed(self, company: Any, fields: dict[str, str]) -> None:
-        found = books_of(company.integration(), company.sale(**fields))
+        found = books_of(company.sale(**fields), company.integration())
         assert isinstance(found, Problem)
         assert found.code == "no_books"
 
