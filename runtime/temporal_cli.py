@@ -156,8 +156,8 @@ def _build(wanted: Path, progress: Progress, environment: Mapping[str, str]) -> 
     started = time.monotonic()
     with tempfile.TemporaryDirectory(dir=wanted.parent, prefix=".build-") as place, tempfile.TemporaryFile("w+") as log:
         build = subprocess.Popen(  # noqa: S603 -- fixed arguments
-            [go, "install", "-trimpath", "-ldflags", "-s -w", MODULE],
-            env={**environment, "GOBIN": place, "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"},
+            [go, "install", "-ldflags", "-s -w", MODULE],
+            env={**environment, "GOBIN": place},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -1,0 +1,252 @@
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from contracts.configuration import Configuration
+from runtime.configuration import default_path, load, read
+from runtime.mistakes import ConfigurationErrors, Mistake
+
+Write = Callable[..., Path]
+
+
+def mistakes(path: Path, environment: dict[str, str] | None = None) -> tuple[Mistake, ...]:
+    with pytest.raises(ConfigurationErrors) as refused:
+        load(path, environment or {})
+    return refused.value.mistakes
+
+
+def the_mistake(path: Path, environment: dict[str, str] | None = None) -> Mistake:
+    found = mistakes(path, environment)
+    assert len(found) == 1, [str(one) for one in found]
+    return found[0]
+
+
+def line_of(path: Path, text: str) -> int:
+    return next(number for number, line in enumerate(path.read_text().splitlines(), 1) if text in line)
+
+
+def test_a_right_configuration_loads(written: Write) -> None:
+    configuration = load(written(), {})
+    assert isinstance(configuration, Configuration)
+    assert configuration.integration("us").posting.rounding_limit == Decimal("0.05")
+
+
+def test_the_file_is_named_by_the_environment_or_lies_in_the_working_directory() -> None:
+    assert default_path({"ML_CONNECTOR_CONFIG": "/etc/c.toml"}) == Path("/etc/c.toml")
+    assert default_path({}) == Path("connector.toml")
+
+
+def test_a_missing_file_says_how_to_name_it(tmp_path: Path) -> None:
+    assert "--config" in the_mistake(tmp_path / "absent.toml").remedy
+
+
+def test_broken_toml_is_reported_with_its_line(written: Write) -> None:
+    path = written(('store_hash = "abc123"', 'store_hash = "abc123'))
+    assert the_mistake(path).line == line_of(path, "store_hash")
+
+
+def test_a_misspelt_setting_is_reported_with_line_and_the_likely_name(written: Write) -> None:
+    path = written(('journal_category = "Sales"', 'journal_category = "Sales"\nconversion_typ = "Corporate"'))
+    mistake = the_mistake(path)
+    assert mistake.line == line_of(path, "conversion_typ")
+    assert mistake.remedy == 'Did you mean "conversion_type"?'
+
+
+def test_a_missing_setting_is_reported_where_it_should_stand(written: Write) -> None:
+    path = written(('client_id = "connector"\n', ""))
+    mistake = the_mistake(path)
+    assert mistake.sentence == "connections[1].oauth.client_id is missing."
+    assert mistake.line == line_of(path, "[connections.oauth]")
+
+
+def test_all_mistakes_are_listed_at_once(written: Write) -> None:
+    path = written(
+        ('currency = "USD"', 'currency = "usd"'),
+        ('system = "bigcommerce"', 'system = "shopify"'),
+        ("version = 1\n", ""),
+    )
+    found = mistakes(path)
+    assert [one.line for one in found] == [
+        line_of(path, "shopify") - 1,
+        line_of(path, 'currency = "usd"'),
+        line_of(path, "[[mapping_sets]]"),
+    ]
+    assert "ISO 4217" in found[1].remedy
+
+
+def test_a_channel_id_without_quotes_says_to_quote_it(written: Write) -> None:
+    path = written(('channels = [{ id = "1"', "channels = [{ id = 1"))
+    assert the_mistake(path).remedy == 'Write it as text, in quotes: "1".'
+
+
+def test_values_come_from_the_environment_where_the_file_says_so(written: Write) -> None:
+    path = written(more='[store]\nurl = "postgresql+asyncpg://mlc:${DB_PASSWORD}@${DB_HOST:-db}/mlc"\n')
+    assert load(path, {"DB_PASSWORD": "s3"}).store.url == "postgresql+asyncpg://mlc:s3@db/mlc"
+    mistake = the_mistake(path, {})
+    assert "DB_PASSWORD, which is not set" in mistake.sentence
+    assert mistake.line == line_of(path, "postgresql")
+
+
+def test_a_test_shop_on_a_production_pod_is_refused_whatever_is_allowed(written: Write) -> None:
+    path = written(
+        ('environment = "test"', 'environment = "production"'),
+        ('environment = "test"\nbase_url', 'environment = "production"\nbase_url'),
+        ("cut_over = 2026-03-01", "cut_over = 2026-03-01\nallow_cross_environment = true"),
+    )
+    mistake = the_mistake(path)
+    assert "would post the test shop bc-us to production pod fusion-test" in mistake.sentence
+    assert mistake.line == line_of(path, "[[integrations]]")
+
+
+def test_a_production_shop_on_a_test_pod_needs_a_word(written: Write) -> None:
+    shop = ('environment = "test"\nstore_hash', 'environment = "production"\nstore_hash')
+    assert "allow_cross_environment" in the_mistake(written(shop)).remedy
+    rehearsal = ("cut_over = 2026-03-01", "cut_over = 2026-03-01\nallow_cross_environment = true")
+    load(written(shop, rehearsal), {})
+
+
+def test_a_test_installation_does_not_touch_a_production_pod(written: Write) -> None:
+    path = written(
+        ('environment = "test"\nbase_url', 'environment = "production"\nbase_url'),
+        ('environment = "test"\nstore_hash', 'environment = "production"\nstore_hash'),
+    )
+    assert "This is a test installation" in the_mistake(path).sentence
+
+
+def test_production_credentials_never_travel_unencrypted(written: Write) -> None:
+    path = written(
+        ('environment = "test"', 'environment = "production"'),
+        ('environment = "test"\nbase_url = "https', 'environment = "production"\nbase_url = "http'),
+        ('environment = "test"\nstore_hash', 'environment = "production"\nstore_hash'),
+    )
+    assert the_mistake(path).line == line_of(path, 'base_url = "http:')
+
+
+def test_references_name_what_exists(written: Write) -> None:
+    path = written(('mapping_set = "retail"', 'mapping_set = "retial"'), ('source = "bc-us"', 'source = "fusion-test"'))
+    sentences = [one.sentence for one in mistakes(path)]
+    assert sentences == ['There is no shop connection "fusion-test".', 'There is no mapping set "retial".']
+
+
+def test_tenants_do_not_share_connections(written: Write) -> None:
+    path = written(
+        ('id = "bc-us"\ntenant = "acme"', 'id = "bc-us"\ntenant = "other"'), more='[[tenants]]\nid = "other"\n'
+    )
+    assert "of tenant other" in the_mistake(path).sentence
+
+
+SECOND_SHOP = """
+[[connections]]
+system = "bigcommerce"
+id = "bc-two"
+tenant = "acme"
+environment = "test"
+store_hash = "abc123"
+"""
+
+SECOND_INTEGRATION = """
+[[integrations]]
+id = "us-too"
+tenant = "acme"
+fusion = "fusion-test"
+source = "bc-us"
+mapping_set = "retail"
+cut_over = 2026-03-01
+channels = [{ id = "1" }]
+[[integrations.books]]
+channel = "1"
+currency = "USD"
+ledger = "US Primary"
+data_access_set = "US Primary"
+journal_source = "Spreadsheet"
+journal_category = "Sales"
+balancing_segment = "101"
+business_unit = "US Retail"
+[integrations.posting]
+"""
+
+
+def test_two_revenue_owners_of_one_channel_are_refused(written: Write) -> None:
+    mistake = the_mistake(written(more=SECOND_INTEGRATION))
+    assert "two revenue owners" in mistake.sentence
+    mistake = the_mistake(written(('name = "Storefront" }', 'name = "Storefront" }, { id = "1" }')))
+    assert "names two revenue owners" in mistake.sentence
+
+
+def test_one_store_behind_two_connections_is_refused(written: Write) -> None:
+    assert "the same store" in the_mistake(written(more=SECOND_SHOP)).sentence
+
+
+def test_every_channel_has_books_and_all_books_have_a_channel(written: Write) -> None:
+    path = written(('[[integrations.books]]\nchannel = "1"', '[[integrations.books]]\nchannel = "2"'))
+    sentences = [one.sentence for one in mistakes(path)]
+    assert sentences == [
+        "Channel 1 of integration us has no books.",
+        "These books are for channel 2, which integration us does not have.",
+    ]
+
+
+def test_journals_that_are_imported_together_agree_on_how(written: Write) -> None:
+    other = SECOND_INTEGRATION.replace('source = "bc-us"', 'source = "bc-two"').replace(
+        'data_access_set = "US Primary"', 'data_access_set = "Other"'
+    )
+    shop = SECOND_SHOP.replace("abc123", "xyz789")
+    path = written(more=shop + other + "[integrations.imports]\nflush_after = 10\n")
+    found = mistakes(path)
+    assert ["data access set" in one.remedy for one in found] == [True, False]
+    assert "different import policies" in found[1].sentence
+
+
+def test_accounts_have_every_segment_of_the_chart(written: Write) -> None:
+    path = written(("*-10-41000", "*-41000"))
+    mistake = the_mistake(path)
+    assert 'Account "*-41000" has 2 segments' in mistake.sentence
+    assert mistake.line == line_of(path, "*-41000")
+
+
+def test_a_rule_books_only_to_legal_entities_of_the_books(written: Write) -> None:
+    path = written(("*-10-41000", "102-10-41000"))
+    assert "102, which no books name" in the_mistake(path).sentence
+
+
+def test_rules_from_a_table_are_appended_and_keep_their_place(written: Write, tmp_path: Path) -> None:
+    (tmp_path / "more.csv").write_text("id,purpose,account\nfreight,shipping,*-20-42000\ntax-ny,tax,*-00-25000\n")
+    path = written(("version = 1", 'version = 1\nrules_csv = ["more.csv"]'))
+    file = read(path, {})
+    assert [rule.id for rule in file.configuration.mapping_set("retail").rules] == [
+        "shirts",
+        "clearing",
+        "freight",
+        "tax-ny",
+    ]
+    assert file.place("mapping_sets", 0, "rules", 3) == (str(tmp_path / "more.csv"), 3)
+    assert file.place("mapping_sets", 0, "rules", 0, "account") == (str(path), line_of(path, "41000"))
+
+
+def test_mistakes_in_a_rule_table_name_its_line(written: Write, tmp_path: Path) -> None:
+    table = tmp_path / "more.csv"
+    table.write_text("id,purpose,account\nfreight,shiping,*-20-42000\nclearing,clearing,*-1\n")
+    found = mistakes(written(("version = 1", 'version = 1\nrules_csv = ["more.csv", "absent.csv"]')))
+    assert {(Path(one.file).name, one.line) for one in found} >= {("more.csv", 2), ("more.csv", 3)}
+    assert any("absent.csv cannot be read" in one.sentence for one in found)
+
+
+def test_schedules_and_job_parameters_are_understood(written: Write) -> None:
+    path = written(
+        (
+            "[integrations.posting]",
+            '[integrations.poll]\ncron = "often"\ntimezone = "Mars/Base"\n[integrations.posting]',
+        ),
+        (
+            '[[connections]]\nsystem = "bigcommerce"',
+            '[connections.journal_import]\nparameters = "{ledger}"\n\n[[connections]]\nsystem = "bigcommerce"',
+        ),
+    )
+    sentences = [one.sentence for one in mistakes(path)]
+    assert sentences == [
+        "parameters has a placeholder that is not known: ledger.",
+        '"often" is not a cron schedule.',
+        '"Mars/Base" is not a time zone.',
+    ]
