@@ -105,6 +105,12 @@ class DevServer:
         self.port = self.port or _free_port(self.host)
         if self.ui_port == 0:
             self.ui_port = _free_port(self.host)
+        for port in filter(None, (self.port, self.ui_port)):
+            if _taken(self.host, port):
+                # Otherwise the other server would answer for ours.
+                raise DevServerError(
+                    f"Port {port} on {self.host} is in use. Stop what runs there, or use another port."
+                )
         for directory in {path.parent for path in (self.database, self.log) if path is not None}:
             directory.mkdir(parents=True, exist_ok=True)
         output: int = (
@@ -218,3 +224,14 @@ def _free_port(host: str) -> int:
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
+
+
+def _taken(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        # A port that a killed server left behind is free for the next one.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
