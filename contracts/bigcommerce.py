@@ -251,6 +251,21 @@ class Order(Wire):
     """Shipping consignments; None when the answer does not carry them."""
 
 
+class OrderListing(Wire):
+    """A row of an order list, enough to know the order and its version. Lenient: one odd order must not hide others."""
+
+    id: Id
+    date_modified: Moment
+    date_created: OptionalMoment = None
+    status_id: int | None = None
+    channel_id: int | None = None
+    default_currency_code: Text = ""
+    total_inc_tax: Money = ZERO
+    total_tax: Money = ZERO
+    is_deleted: Flag = False
+    external_source: Text = ""
+
+
 class OrderDocument(Wire):
     """An order with everything that belongs to it, complete."""
 

@@ -26,6 +26,8 @@ STATUSES = (
 EVENTS = ("purchase", "authorization", "capture", "refund", "void", "pending", "settled")
 METHODS = ("credit_card", "electronic_wallet", "gift_certificate", "store_credit", "custom", "offsite", "offline")
 
+Documents = st.SearchStrategy[dict[str, Any]]
+
 amounts = st.one_of(
     st.just(Decimal(0)),
     st.decimals(min_value=0, max_value=2_000, places=4),
@@ -45,14 +47,14 @@ def money(*names: str) -> dict[str, st.SearchStrategy[Any]]:
     return dict.fromkeys(names, wire)
 
 
-discounts = st.fixed_dictionaries(
+discounts: Documents = st.fixed_dictionaries(
     {
         "id": st.sampled_from(("coupon", "manual-discount", 7)),
         "amount": wire,
         "target": st.sampled_from(("order", "product")),
     }
 )
-products = st.fixed_dictionaries(
+products: Documents = st.fixed_dictionaries(
     {
         "id": st.integers(1, 99),
         "product_id": st.integers(0, 9) | st.none(),
@@ -71,7 +73,7 @@ products = st.fixed_dictionaries(
         "refund_amount": wire,
     },
 )
-taxes = st.fixed_dictionaries(
+taxes: Documents = st.fixed_dictionaries(
     {
         "id": st.integers(1, 99),
         "name": st.sampled_from(("State", "City", "API Tax Override", "")),
@@ -85,11 +87,11 @@ taxes = st.fixed_dictionaries(
         "line_item_type": st.sampled_from(("item", "shipping", "handling", "gift-wrapping")),
     },
 )
-fees = st.fixed_dictionaries(
+fees: Documents = st.fixed_dictionaries(
     {"id": st.integers(1, 9), **money("cost_inc_tax", "cost_tax")},
     optional={"cost_ex_tax": wire, "cost_exc_tax": wire, "display_name_customer": short},
 )
-transactions = st.fixed_dictionaries(
+transactions: Documents = st.fixed_dictionaries(
     {
         "id": st.integers(1, 20),
         "order_id": st.just("1024"),
@@ -107,11 +109,13 @@ transactions = st.fixed_dictionaries(
         "custom": st.none() | st.fixed_dictionaries({"payment_method": short}),
     },
 )
-coupons = st.fixed_dictionaries({"id": st.integers(1, 9), "type": st.integers(0, 5), "discount": wire, "amount": wire})
-addresses = st.fixed_dictionaries(
+coupons: Documents = st.fixed_dictionaries(
+    {"id": st.integers(1, 9), "type": st.integers(0, 5), "discount": wire, "amount": wire}
+)
+addresses: Documents = st.fixed_dictionaries(
     {"id": st.integers(1, 9), "country_iso2": st.sampled_from(("US", "DE", "")), "state": short}
 )
-orders = st.fixed_dictionaries(
+orders: Documents = st.fixed_dictionaries(
     {
         "id": st.integers(1, 10**9),
         "status_id": st.integers(0, 14),
@@ -138,7 +142,7 @@ orders = st.fixed_dictionaries(
         *("discount_amount", "coupon_discount", "store_credit_amount", "gift_certificate_amount", "refunded_amount"),
     ),
 )
-documents = st.fixed_dictionaries(
+documents: Documents = st.fixed_dictionaries(
     {
         "order": orders,
         "products": st.lists(products, max_size=8, unique_by=lambda one: one["id"]),

@@ -1,0 +1,132 @@
+"""The client of one BigCommerce store."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import httpx
+
+from clients.authentication import HeaderToken
+from clients.bigcommerce.catalog import Categories
+from clients.bigcommerce.orders import Orders
+from clients.bigcommerce.wire import Reader, read_allowance, read_error
+from clients.http import VendorHttp
+from clients.limiter import Limiter
+from contracts.bigcommerce import Hook, OrderDocument, OrderListing, StoreCurrency, StoreInformation
+from contracts.configuration import BigCommerceConnection
+
+WINDOW: Final = 30.0
+"""BigCommerce: seconds of a rate limit window."""
+_STORE_LIFETIME: Final = 3600.0
+
+
+class BigCommerceClient:
+    """Reads orders, catalog and settings of one store, and registers webhooks. One instance for the process's life.
+
+    `token` gives the newest access token of the API account; it is asked again when the shop refuses the last one.
+    Every method raises `clients.errors.VendorError`. `transport` replaces the network in tests.
+    """
+
+    def __init__(
+        self,
+        connection: BigCommerceConnection,
+        token: Callable[[], Awaitable[str]],
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.connection = connection
+        self._clock = clock
+        self._http = VendorHttp(
+            vendor="BigCommerce",
+            connection=connection.id,
+            base_url=f"{str(connection.base_url).rstrip('/')}/stores/{connection.store_hash}",
+            timeout=connection.timeout,
+            limiter=Limiter(calls=connection.requests_per_window, window=WINDOW),
+            auth=HeaderToken("X-Auth-Token", token),
+            headers={"Accept": "application/json"},
+            error_reader=read_error,
+            allowance_reader=read_allowance,
+            transport=transport,
+        )
+        self._reader = Reader(self._http, connection.page_size)
+        self._orders = Orders(self._reader, connection.id)
+        self._categories = Categories(self._reader, clock)
+        self._store: tuple[float, StoreInformation] | None = None
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    @property
+    def skew(self) -> float | None:
+        """Our clock minus the shop's, in seconds, by the last answer; None before the first."""
+        return self._http.skew
+
+    async def order(self, order_id: str | int) -> OrderDocument:
+        """One order with everything that belongs to it: three to six calls. Raises `NotFound`."""
+        return await self._orders.order(str(order_id))
+
+    def orders_modified(self, since: datetime, until: datetime | None = None) -> AsyncIterator[OrderListing]:
+        """Orders modified at or after `since`, oldest change first, each version once. Includes status Incomplete."""
+        return self._orders.modified(since, until)
+
+    def orders_by_id(self, min_id: int) -> AsyncIterator[OrderListing]:
+        """Orders with an id of at least `min_id`, ascending."""
+        return self._orders.by_id(min_id)
+
+    async def order_count(self) -> int:
+        """Number of orders by the shop's own count. Differs from the lists by incomplete and archived orders."""
+        body = await self._reader.value("v2/orders/count", subject="the order count")
+        count = body.get("count") if isinstance(body, Mapping) else None
+        if not isinstance(count, int):
+            raise self._http.bad_answer("the order count", "there is no count in it")
+        return count
+
+    async def store(self, *, fresh: bool = False) -> StoreInformation:
+        """Name, time zone and default currency of the store; kept for an hour."""
+        if not fresh and self._store and self._clock() - self._store[0] < _STORE_LIFETIME:
+            return self._store[1]
+        found = await self._reader.document("v2/store", StoreInformation, subject="the store's settings")
+        if found is None:
+            raise self._http.bad_answer("the store's settings", "it is empty", status=204)
+        self._store = (self._clock(), found)
+        return found
+
+    async def currencies(self) -> tuple[StoreCurrency, ...]:
+        """Currencies of the store; those with `is_transactional` can appear on orders."""
+        return tuple(await self._reader.rows_v2("v2/currencies", StoreCurrency, subject="the store's currencies"))
+
+    async def product_categories(
+        self, product_ids: Collection[str], *, fresh: bool = False
+    ) -> dict[str, tuple[str, ...]]:
+        """Full category paths ("Apparel > Shirts") by product id, most specific first; kept for five minutes."""
+        return await self._categories.of(product_ids, fresh=fresh)
+
+    async def time(self) -> datetime:
+        """The shop's clock, whole seconds. The cheapest call that needs a valid token."""
+        body = await self._reader.value("v2/time", subject="the shop's clock")
+        seconds = body.get("time") if isinstance(body, Mapping) else None
+        if not isinstance(seconds, int):
+            raise self._http.bad_answer("the shop's clock", "there is no time in it")
+        return datetime.fromtimestamp(seconds, UTC)
+
+    async def hooks(self) -> tuple[Hook, ...]:
+        """Webhooks of this API account. BigCommerce: those of other accounts are not visible."""
+        return tuple(await self._reader.rows_v3("v3/hooks", Hook, subject="the webhooks"))
+
+    async def create_hook(self, scope: str, destination: str, headers: Mapping[str, str] | None = None) -> Hook:
+        """Register a webhook; `headers` come back with every delivery. Active within a minute.
+
+        BigCommerce: the destination must be https on port 443; one hook per scope and destination.
+        """
+        subject = f"the webhook {scope}"
+        answer = await self._http.send(
+            "POST",
+            "v3/hooks",
+            subject=subject,
+            body={"scope": scope, "destination": destination, "is_active": True, "headers": dict(headers or {})},
+            write=True,
+        )
+        body: Any = self._http.document(answer, subject)
+        return self._reader.model(Hook, body.get("data") if isinstance(body, Mapping) else body, subject)
