@@ -8,7 +8,7 @@ _SPACE = re.compile(r"\s+")
 _HIDDEN = "[hidden]"
 _CREDENTIAL = (
     re.compile(r"\b(?:Bearer|Basic)\s+[A-Za-z0-9+/=._~-]{6,}", re.IGNORECASE),
-    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,4}"),
+    re.compile(r"\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,4}"),
     re.compile(
         r"(?:access_token|refresh_token|client_secret|client_assertion|assertion|password|x-auth-token|authorization)"
         r"[\"']?\s*[=:]\s*[\"']?[^\s\"'&,;}]+",
