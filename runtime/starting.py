@@ -17,21 +17,20 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from contracts import names
-from contracts.flow import OrderToJournal, State
+from contracts.flow import OrderToJournalInput, State
 from contracts.starting import StartError, StartRequest
 
 
-def _order_to_journal(request: StartRequest, epoch: int) -> OrderToJournal:
-    return OrderToJournal(
+def _order_to_journal(request: StartRequest) -> OrderToJournalInput:
+    return OrderToJournalInput(
         integration=request.integration,
         connection=request.connection,
         order_id=request.document_id,
         job=request.job,
-        epoch=epoch,
     )
 
 
-INPUTS: Final[Mapping[str, Callable[[StartRequest, int], BaseModel]]] = {
+INPUTS: Final[Mapping[str, Callable[[StartRequest], BaseModel]]] = {
     names.ORDER_TO_JOURNAL: _order_to_journal,
 }
 """The workflow input of every flow that documents start. A new flow adds its row here."""
@@ -61,20 +60,18 @@ class TemporalStarter:
     """Starts a document's workflow with a `changed` signal, or sends the signal to the run that exists.
 
     Signal and start are one request to the server, so there is no moment in which a change can fall between a run
-    that ends and one that begins. `epoch` is the store's epoch that new runs carry (design rule 3). `rpc_timeout`
-    bounds one attempt, not the client's retries: callers with a deadline set their own around `start`.
+    that ends and one that begins. `rpc_timeout` bounds one attempt, not the client's retries: callers with a deadline
+    set their own around `start`.
     """
 
     def __init__(
         self,
         client: Client,
         *,
-        epoch: int = 0,
         task_queue: str = names.WORKFLOW_QUEUE,
         rpc_timeout: timedelta | None = None,
     ) -> None:
         self._client = client
-        self._epoch = epoch
         self._task_queue = task_queue
         self._rpc_timeout = rpc_timeout
 
@@ -86,7 +83,7 @@ class TemporalStarter:
         try:
             await self._client.start_workflow(
                 request.flow,
-                make_input(request, self._epoch),
+                make_input(request),
                 id=request.workflow_id,
                 task_queue=self._task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
@@ -102,3 +99,6 @@ class TemporalStarter:
             return  # another start won the race: the run exists, which is all that was asked for
         except RPCError as error:
             raise StartError(f"Temporal did not start {request.workflow_id}: {error.status.name.lower()}.") from error
+        except RuntimeError as error:
+            # A lazy client makes its first connection here; the SDK reports a failed one as a plain RuntimeError.
+            raise StartError(f"Temporal did not start {request.workflow_id}: it cannot be reached.") from error

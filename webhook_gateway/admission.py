@@ -1,0 +1,118 @@
+"""From a verified announcement to something durable: a workflow in Temporal, or an entry in the inbox."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from contracts.starting import Starter, StartRequest
+from store import Store
+from store.rows import Ring
+from webhook_gateway.breaker import CircuitBreaker
+from webhook_gateway.faults import reason
+from webhook_gateway.verdicts import Refusal, Verdict
+
+STORE_DEADLINE: Final = 2.0
+"""Seconds for one statement of the store."""
+LAST_RESORT: Final = 3.0
+"""Seconds for a start when the inbox cannot be used either and the sender would have to come again."""
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class Admitted:
+    """Where a start request is now durable. `await confirm()` afterwards; it may fail silently and costs a signal."""
+
+    def __init__(self, verdict: Verdict, sentence: str, *, number: int = 0) -> None:
+        self.verdict = verdict
+        self.sentence = sentence
+        self.number = number
+        """The ring to confirm, or 0."""
+
+
+class Admission:
+    """Rings the document's bell, starts its workflow when that is needed, and falls back to the inbox.
+
+    A start has `start_deadline` seconds; the client's own retries do not count against it, they are cut off. A start
+    that ends after its deadline is harmless: starts are idempotent and the inbox makes it again.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        starter: Starter,
+        breaker: CircuitBreaker,
+        *,
+        start_deadline: float,
+        inbox_filled: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._starter = starter
+        self._breaker = breaker
+        self._start_deadline = start_deadline
+        self._inbox_filled = inbox_filled
+
+    async def admit(self, request: StartRequest, *, tenant: str) -> Admitted:
+        """Returns once the request is durable somewhere. Raises `Refusal` (`UNAVAILABLE`) when that is nowhere."""
+        number = 0
+        if self._breaker.admit():
+            ring = await self._ring(request.workflow_id)
+            if ring is not None:
+                number = ring.number
+                if not ring.needed:
+                    return Admitted(Verdict.COALESCED, "The running workflow has yet to take an earlier signal.")
+            if await self._started(request, self._start_deadline):
+                return Admitted(Verdict.STARTED, "", number=number)
+        if await self._stored(request, tenant, number):
+            self._inbox_filled()
+            return Admitted(Verdict.INBOX, "Temporal did not confirm the start in time; the inbox makes it.")
+        if await self._started(request, LAST_RESORT):
+            return Admitted(Verdict.STARTED, "The store did not answer; Temporal did.")
+        raise Refusal(Verdict.UNAVAILABLE, "Neither Temporal nor the store could keep the delivery.")
+
+    async def confirm(self, request: StartRequest, admitted: Admitted) -> None:
+        """Tells the store that the start is stored, which saves later deliveries their signal. Best effort."""
+        if admitted.verdict is not Verdict.STARTED or not admitted.number:
+            return
+        try:
+            async with asyncio.timeout(STORE_DEADLINE):
+                await self._store.wakeups.confirm(request.workflow_id, admitted.number)
+        except Exception as error:
+            _log.warning("start not confirmed to the store", workflow_id=request.workflow_id, error=reason(error))
+
+    async def _ring(self, key: str) -> Ring | None:
+        try:
+            async with asyncio.timeout(STORE_DEADLINE):
+                return await self._store.wakeups.ring(key)
+        except Exception as error:
+            # The bell only saves signals; without it every delivery sends one.
+            _log.warning("wake-up not counted", workflow_id=key, error=reason(error))
+            return None
+
+    async def _started(self, request: StartRequest, deadline: float) -> bool:
+        try:
+            async with asyncio.timeout(deadline):
+                await self._starter.start(request)
+        except Exception as error:
+            self._breaker.failed()
+            _log.warning("start not confirmed by Temporal", workflow_id=request.workflow_id, error=reason(error))
+            return False
+        self._breaker.succeeded()
+        return True
+
+    async def _stored(self, request: StartRequest, tenant: str, number: int) -> bool:
+        try:
+            async with asyncio.timeout(STORE_DEADLINE):
+                await self._store.deliveries.inbox_put(
+                    tenant,
+                    request.connection,
+                    request.workflow_id,
+                    request.model_dump_json(),
+                    number=number,
+                    now=request.received_at,
+                )
+        except Exception as error:
+            _log.error("inbox not usable", workflow_id=request.workflow_id, error=reason(error))
+            return False
+        return True
