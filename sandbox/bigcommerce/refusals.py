@@ -10,7 +10,7 @@ Version = Literal["v2", "v3"]
 _TYPE = "/api-docs/getting-started/api-status-codes"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The request is answered with `status`; `errors` are V3's messages by field."""
 
     def __init__(self, status: int, title: str, *, errors: dict[str, str] | None = None, plain: bool = False) -> None:
@@ -21,7 +21,11 @@ class Refused(Exception):
         self.plain = plain
 
 
-def answer(refused: Refused, version: Version) -> Response:
+def not_found() -> RefusedError:
+    return RefusedError(404, "The requested resource was not found.")
+
+
+def answer(refused: RefusedError, version: Version) -> Response:
     """The refusal in the version's own shape."""
     if refused.plain:
         return PlainTextResponse(refused.title, status_code=refused.status)

@@ -262,8 +262,6 @@ def render_consignments(order: Order) -> dict[str, Any]:
     for index, address_id in enumerate(order.address_ids):
         address = render_address(order, index)
         del address["order_id"]
-        costs = ("base_cost", "cost_ex_tax", "cost_inc_tax", "cost_tax", "base_handling_cost")
-        costs += ("handling_cost_ex_tax", "handling_cost_inc_tax", "handling_cost_tax")
         address |= {name: number(Decimal(address[name])) for name in _CONSIGNMENT_COSTS}
         shipping.append({**address, "line_items": links("physical", address_id=address_id)})
     recipient = {"recipient_email": order.draft.person.email}

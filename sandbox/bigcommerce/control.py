@@ -1,0 +1,202 @@
+"""Routes below `/_twin` that play the shopper, the merchant and bad luck, and tell what is true."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from sandbox.bigcommerce import orders, statuses
+from sandbox.bigcommerce.documents import Order
+from sandbox.bigcommerce.shop import Shop, Truth
+from sandbox.bigcommerce.store import Store
+from sandbox.bigcommerce.webhooks import Rule
+
+if TYPE_CHECKING:
+    from sandbox.bigcommerce.app import BigCommerceTwin
+
+
+def control_routes(twin: BigCommerceTwin) -> list[BaseRoute]:
+    """
+    GET  /_twin/orders                             every order of every store with the amounts a ledger must show
+    POST /_twin/stores/{hash}/orders               {"shape": "wrapping", "seed": 3} or {"morning": 40}
+                                                   (+ categories, currency, status_id, created, quiet)
+    POST /_twin/stores/{hash}/orders/{id}/{what}   what: status {"status_id": 2} | line {"line_id": 1, "quantity": 2,
+                                                   "unit_price": "9.50"} | touch | ship | archive
+                                                   | refund {"line_id": 1, "quantity": 1}
+    GET  /_twin/stores/{hash}/deliveries           ?state=exhausted&order_id=1001
+    GET, POST, DELETE /_twin/stores/{hash}/luck    {"action": "drop", "scope": "store/order/*", "times": 2}
+    POST /_twin/stores/{hash}/release              {"order": "reversed"}: send what is held
+    POST /_twin/stores/{hash}/repeat               {"webhook_id": "msg_..."}: send once more
+    """
+    control = _Control(twin)
+    store = "/_twin/stores/{store_hash}"
+    return [
+        Route("/_twin/orders", control.truth, methods=["GET"]),
+        Route(f"{store}/orders", control.place, methods=["POST"]),
+        Route(f"{store}/orders/{{order_id:int}}/{{what}}", control.act, methods=["POST"]),
+        Route(f"{store}/deliveries", control.deliveries, methods=["GET"]),
+        Route(f"{store}/luck", control.luck, methods=["GET", "POST", "DELETE"]),
+        Route(f"{store}/release", control.release, methods=["POST"]),
+        Route(f"{store}/repeat", control.repeat, methods=["POST"]),
+    ]
+
+
+class _Control:
+    def __init__(self, twin: BigCommerceTwin) -> None:
+        self._twin = twin
+
+    async def truth(self, request: Request) -> JSONResponse:
+        return JSONResponse(
+            {
+                store.profile.store_hash: [render_truth(truth) for truth in store.shop.truth().values()]
+                for store in self._twin.stores.values()
+            }
+        )
+
+    async def place(self, request: Request) -> JSONResponse:
+        store = self._store(request)
+        wanted = await _body(request)
+        if store is None:
+            return _unknown()
+        try:
+            placed = _place(store, wanted)
+        except (KeyError, TypeError, ValueError) as error:
+            return _bad(f"No such basket: {error}.")
+        return JSONResponse({"ids": [order.id for order in placed]}, status_code=201)
+
+    async def act(self, request: Request) -> JSONResponse:
+        store = self._store(request)
+        if store is None:
+            return _unknown()
+        shop, order_id = store.shop, int(request.path_params["order_id"])
+        try:
+            _act(shop, order_id, str(request.path_params["what"]), await _body(request))
+        except (LookupError, TypeError, ValueError) as error:
+            return _bad(str(error))
+        return JSONResponse(render_truth(shop.truth()[order_id]))
+
+    async def deliveries(self, request: Request) -> JSONResponse:
+        store = self._store(request)
+        if store is None:
+            return _unknown()
+        query = request.query_params
+        rows = [
+            delivery.facts()
+            for delivery in store.deliveries.log
+            if query.get("state", delivery.state) == delivery.state
+            and query.get("order_id", str(delivery.order_id)) == str(delivery.order_id)
+        ]
+        return JSONResponse({"count": len(rows), "deliveries": rows, "mails": store.deliveries.mails})
+
+    async def luck(self, request: Request) -> JSONResponse:
+        store = self._store(request)
+        if store is None:
+            return _unknown()
+        rules = store.deliveries.rules
+        if request.method == "DELETE":
+            rules.clear()
+        elif request.method == "POST":
+            try:
+                rules.append(Rule(**await _body(request)))
+            except TypeError as error:
+                return _bad(f"No such rule: {error}.")
+        return JSONResponse([asdict(rule) for rule in rules])
+
+    async def release(self, request: Request) -> JSONResponse:
+        store = self._store(request)
+        if store is None:
+            return _unknown()
+        backwards = (await _body(request)).get("order") == "reversed"
+        return JSONResponse({"released": store.deliveries.release(order="reversed" if backwards else "kept")})
+
+    async def repeat(self, request: Request) -> JSONResponse:
+        store = self._store(request)
+        if store is None:
+            return _unknown()
+        try:
+            store.deliveries.repeat(str((await _body(request)).get("webhook_id", "")))
+        except LookupError as error:
+            return _bad(str(error))
+        return JSONResponse({})
+
+    def _store(self, request: Request) -> Store | None:
+        return self._twin.stores.get(request.path_params["store_hash"])
+
+
+def render_truth(truth: Truth) -> dict[str, Any]:
+    """The truth as JSON: amounts as plain decimal strings, times in ISO 8601."""
+    return {name: _plain(value) for name, value in asdict(truth).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    return value
+
+
+def _place(store: Store, wanted: dict[str, Any]) -> list[Order]:
+    profile, seed = store.profile, int(wanted.get("seed", 0))
+    if "morning" in wanted:
+        drafts = orders.morning(profile, int(wanted["morning"]), seed=seed)
+    else:
+        drafts = [
+            orders.draft(
+                wanted.get("shape", "ordinary"),
+                profile,
+                seed=seed,
+                categories=wanted.get("categories"),
+                currency=wanted.get("currency"),
+            )
+        ]
+    created = datetime.fromisoformat(wanted["created"]) if "created" in wanted else None
+    status_id = int(wanted.get("status_id", statuses.AWAITING_FULFILLMENT))
+    quiet = bool(wanted.get("quiet", False))
+    return [store.shop.place(draft, status_id=status_id, created=created, quiet=quiet) for draft in drafts]
+
+
+def _act(shop: Shop, order_id: int, what: str, wanted: dict[str, Any]) -> None:
+    match what:
+        case "status":
+            shop.set_status(order_id, int(wanted["status_id"]))
+        case "line":
+            quantity, price = wanted.get("quantity"), wanted.get("unit_price")
+            shop.edit_line(
+                order_id,
+                int(wanted["line_id"]),
+                quantity=None if quantity is None else int(quantity),
+                unit_price=None if price is None else Decimal(price),
+            )
+        case "touch":
+            shop.touch(order_id)
+        case "ship":
+            shop.ship(order_id)
+        case "archive":
+            shop.archive(order_id)
+        case "refund":
+            shop.refund(order_id, int(wanted["line_id"]), int(wanted.get("quantity", 1)))
+        case _:
+            raise ValueError(f"An order cannot {what}; it knows status, line, touch, ship, archive and refund.")
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    raw = await request.body()
+    wanted = await request.json() if raw else {}
+    return wanted if isinstance(wanted, dict) else {}
+
+
+def _bad(sentence: str) -> JSONResponse:
+    return JSONResponse({"error": sentence}, status_code=400)
+
+
+def _unknown() -> JSONResponse:
+    return JSONResponse({"error": "There is no such store."}, status_code=404)
