@@ -15,6 +15,7 @@ from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
+from urllib.request import getproxies
 
 import aiohttp
 import httpx
@@ -69,6 +70,8 @@ def open_transport(*, keep_alive: bool = True) -> httpx.AsyncBaseTransport:
     moment of sending would put a write in doubt for nothing.
     """
     context = httpx.create_ssl_context()
+    # Looking for a proxy on every request costs more than the request; look for any once.
+    proxied = bool(getproxies())
 
     def session() -> aiohttp.ClientSession:
         connector = (
@@ -76,7 +79,7 @@ def open_transport(*, keep_alive: bool = True) -> httpx.AsyncBaseTransport:
             if keep_alive
             else aiohttp.TCPConnector(ssl=context, limit=CONNECTIONS, force_close=True)
         )
-        return aiohttp.ClientSession(connector=connector, trust_env=True, cookie_jar=aiohttp.DummyCookieJar())
+        return aiohttp.ClientSession(connector=connector, trust_env=proxied, cookie_jar=aiohttp.DummyCookieJar())
 
     return AiohttpTransport(verify=context, client=session)
 

@@ -118,7 +118,8 @@ class FusionRest:
         while True:
             body = await self.page(f"{RESOURCES}/{resource}", subject=subject, params={**params, "offset": offset})
             for row in body["items"]:
-                key = tuple(str(row.get(name)) for name in names)
+                # Two rows may share what they are ordered by; the opaque key tells them apart, so a duplicate shows.
+                key = (*(str(row.get(name)) for name in names), child_key(row))
                 if not names or key not in seen:
                     seen.add(key)
                     yield row
