@@ -72,7 +72,7 @@ class Decision(Frozen):
     mapping_version: int | None = None
     """For `retry_with_mapping`."""
     target_id: str | None = None
-    """For `mark_posted`: the journal's header id in Fusion, verified there."""
+    """For `mark_posted`: the name of the journal's batch in Fusion, verified there."""
 
 
 class Decided(Frozen):

@@ -1,10 +1,13 @@
 """Inputs and outputs of activities: one model in, one model out, so fields can be added compatibly."""
 
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Final, Literal
 
-from contracts.journal import Journal, JournalFate, LedgerFacts, Period, Problem
+from contracts.journal import FateKind, Journal, JournalFate, LedgerFacts, Period, Problem
 from contracts.model import Frozen, Instant
 from contracts.sale import OrderSnapshot
+
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 class Pace(Frozen):
@@ -111,6 +114,8 @@ class Staged(Frozen):
 
     outcome: Literal["staged", "unchanged", "in_group", "fated", "edited_after_posting"]
     reference: str
+    staged_at: Instant = EPOCH
+    """When the waiting version was staged; fates from before are of an older one."""
     fate: JournalFate | None = None
 
 
@@ -131,6 +136,12 @@ class SettleDocument(Frozen):
     why: str = ""
 
 
+class Settled(Frozen):
+    """`standing` when the document cannot be skipped: a journal of it is in an import or in the ledger."""
+
+    standing: Staged | None = None
+
+
 class ReadFate(Frozen):
     reference: str
 
@@ -145,7 +156,8 @@ class VerifyJournal(Frozen):
     integration: str
     connection: str
     order_id: str
-    header_id: str
+    batch_name: str
+    """As Fusion shows it, decorations optional."""
     who: str
     why: str
 
@@ -242,6 +254,13 @@ class FollowPosting(Frozen):
 class PostingProgress(Frozen):
     total: int
     unposted: int
+
+
+class TellDocuments(Frozen):
+    """Signal the documents of a group whose journals have this fate."""
+
+    step: GroupStep
+    kind: FateKind
 
 
 class ReviewGroup(Frozen):

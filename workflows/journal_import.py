@@ -21,7 +21,7 @@ from contracts.flow import (
     Released,
     State,
 )
-from contracts.journal import Problem
+from contracts.journal import FateKind, Problem
 from contracts.steps import (
     ClosedGroup,
     CloseGroup,
@@ -32,20 +32,17 @@ from contracts.steps import (
     ReadOutcome,
     ReviewGroup,
     Submission,
+    TellDocuments,
 )
 from workflows import attributes
-from workflows.patience import OUTAGE, STORE_STEP, VENDOR_READ, VENDOR_RETRY, problem_of
+from workflows.patience import FOLLOW, STORE_STEP, VENDOR_READ, problem_of
 
 with workflow.unsafe.imports_passed_through():
     from activities.closing import ClosingActivities
     from activities.importing import ImportingActivities
+    from activities.outcome import OutcomeActivities
+    from activities.posted import PostedActivities
 
-FOLLOW = {
-    "start_to_close_timeout": timedelta(minutes=30),
-    "schedule_to_close_timeout": OUTAGE,
-    "heartbeat_timeout": timedelta(minutes=2),
-    "retry_policy": VENDOR_RETRY,
-}
 RENEWAL = timedelta(days=30)
 UNPOSTED_PAUSE = timedelta(minutes=10)
 
@@ -98,10 +95,10 @@ class JournalImport:
             raise NeedsReviewError(submission.problem or self._unexplained())
         await self._release(outcome.unexplained)
         if closed.refused:
-            await self._tell()
+            await self._tell(FateKind.REFUSED)
         if closed.imported:
             await self._follow_posting()
-            await self._tell()
+            await self._tell(FateKind.POSTED)
         sentence = f"{closed.imported} posted, {closed.refused} refused, {closed.requeued} back to the outbox"
         self._show(State.POSTED, sentence)
         return ImportResult(
@@ -143,7 +140,7 @@ class JournalImport:
                 **FOLLOW,
             )
             return await workflow.execute_activity_method(
-                ImportingActivities.read_outcome,
+                OutcomeActivities.read_outcome,
                 ReadOutcome(step=self.step, request_id=request_id, state=job.state, succeeded=job.succeeded),
                 task_queue=self.queue,
                 summary="read report and journals back",
@@ -182,9 +179,12 @@ class JournalImport:
             # It has ended, or was reset: nobody waits for us. Staged journals start it anew.
             workflow.logger.info("journal-groups no longer waits for group %s", self.group.group_id)
 
-    async def _tell(self) -> None:
+    async def _tell(self, kind: FateKind) -> None:
         await workflow.execute_activity_method(
-            ClosingActivities.tell_documents, self.step, summary="tell the waiting documents", **STORE_STEP
+            ClosingActivities.tell_documents,
+            TellDocuments(step=self.step, kind=kind),
+            summary=f"tell the {kind} documents",
+            **STORE_STEP,
         )
 
     async def _follow_posting(self) -> None:
@@ -192,7 +192,7 @@ class JournalImport:
         submit = True
         while True:
             progress = await workflow.execute_activity_method(
-                ImportingActivities.follow_posting,
+                PostedActivities.follow_posting,
                 FollowPosting(step=self.step, submit=submit),
                 task_queue=self.queue,
                 summary="follow until posted",

@@ -20,6 +20,7 @@ from contracts.steps import (
     MapOrder,
     Pace,
     ReadFate,
+    Settled,
     SettleDocument,
     Staged,
     StageJournal,
@@ -38,6 +39,9 @@ with workflow.unsafe.imports_passed_through():
 RENEWAL = timedelta(days=30)
 """A parked document starts a new run this often, so that old code can go (design rule 13)."""
 
+ORDINAL = 1
+"""A sale is posted once; later versions of an order are documents of their own."""
+
 PERIOD_CLOSED = frozenset({"EP01", "EP02"})
 """Journal import errors that a newer look at the calendar may heal."""
 
@@ -47,6 +51,11 @@ class NeedsReviewError(Exception):
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = problems
+
+
+def _final(fate: JournalFate | None) -> JournalFate | None:
+    """Created is not done (design rule 14): an imported journal is waited for until it is posted."""
+    return fate if fate and fate.kind in (FateKind.POSTED, FateKind.REFUSED) else None
 
 
 @workflow.defn(name=names.ORDER_TO_JOURNAL)
@@ -97,7 +106,7 @@ class OrderToJournal:
             if staged.outcome == "edited_after_posting":
                 raise NeedsReviewError(self._edited(staged.reference))
 
-            fate = staged.fate or await self._wait_for_import(staged.reference, fetched.pace, seen)
+            fate = _final(staged.fate) or await self._wait_for_import(staged, fetched.pace, seen)
             if fate is None:
                 return None
             if fate.kind is FateKind.POSTED:
@@ -139,7 +148,7 @@ class OrderToJournal:
                     integration=order.integration,
                     snapshot=snapshot,
                     lookups=lookups,
-                    ordinal=1,
+                    ordinal=ORDINAL,
                     mapping_version=order.mapping_version,
                 ),
                 summary="map to journal",
@@ -156,19 +165,7 @@ class OrderToJournal:
         if mapped.problems:
             raise NeedsReviewError(*mapped.problems)
         if mapped.journal is None:
-            await self._settle(
-                SettleDocument(
-                    integration=order.integration,
-                    connection=order.connection,
-                    order_id=order.order_id,
-                    state="skipped",
-                    sentence=mapped.skipped,
-                    modified_at=snapshot.modified_at,
-                    fingerprint=fetched.fingerprint,
-                    job=order.job,
-                )
-            )
-            return self._ended(State.SKIPPED, mapped.skipped)
+            return await self._skip(order, fetched, mapped.skipped)
         return await workflow.execute_local_activity_method(
             StagingActivities.stage_journal,
             StageJournal(
@@ -178,12 +175,28 @@ class OrderToJournal:
                 journal=mapped.journal,
                 fingerprint=fetched.fingerprint,
                 modified_at=snapshot.modified_at,
-                ordinal=1,
+                ordinal=ORDINAL,
                 job=order.job,
             ),
             summary="stage for the next journal group",
             **LOCAL_STEP,
         )
+
+    async def _skip(self, order: OrderToJournalInput, fetched: FetchedOrder, reason: str) -> Staged | FlowResult:
+        """Nothing to post. A journal that is already on its way, or there, is not undone by a status."""
+        settled = await self._settle(
+            SettleDocument(
+                integration=order.integration,
+                connection=order.connection,
+                order_id=order.order_id,
+                state="skipped",
+                sentence=reason,
+                modified_at=fetched.snapshot.modified_at if fetched.snapshot else None,
+                fingerprint=fetched.fingerprint,
+                job=order.job,
+            )
+        )
+        return settled.standing or self._ended(State.SKIPPED, reason)
 
     async def _lookup(self, order: OrderToJournalInput, fetched: FetchedOrder, fresh: bool) -> Lookups:
         if fetched.snapshot is None:
@@ -207,13 +220,15 @@ class OrderToJournal:
         except ActivityError as error:
             raise NeedsReviewError(problem_of(error, self.document)) from error
 
-    async def _wait_for_import(self, reference: str, pace: Pace, seen: int) -> JournalFate | None:
+    async def _wait_for_import(self, staged: Staged, pace: Pace, seen: int) -> JournalFate | None:
         """Wait for the fate of our journal. None: the order changed; fetch it again after a quiet moment."""
+        reference = staged.reference
         self._show(State.WAITING_IMPORT, "staged; waiting for its journal group to be imported and posted", reference)
         while True:
-            await self._sleep_until_change(seen, timedelta(seconds=pace.reread_after), or_fate_of=reference)
-            if self._fate_of(reference):
-                return self._fate_of(reference)
+            await self._sleep_until_change(seen, timedelta(seconds=pace.reread_after), waiting_for=staged)
+            fate = self._fate_of(staged)
+            if fate:
+                return fate
             if self.changes != seen:
                 await workflow.sleep(timedelta(seconds=pace.quiet_period), summary="quiet period after a change")
                 return None
@@ -221,19 +236,23 @@ class OrderToJournal:
             known = await workflow.execute_local_activity_method(
                 StagingActivities.read_fate, ReadFate(reference=reference), summary="read fate", **LOCAL_STEP
             )
-            if known.fate and known.fate.kind in (FateKind.POSTED, FateKind.REFUSED):
+            if _final(known.fate):
                 return known.fate
 
-    async def _sleep_until_change(self, seen: int, at_most: timedelta, or_fate_of: str = "") -> None:
+    async def _sleep_until_change(self, seen: int, at_most: timedelta, waiting_for: Staged | None = None) -> None:
         try:
             await workflow.wait_condition(
-                lambda: self.changes != seen or self._fate_of(or_fate_of) is not None, timeout=at_most
+                lambda: self.changes != seen or self._fate_of(waiting_for) is not None, timeout=at_most
             )
         except TimeoutError:
             return
 
-    def _fate_of(self, reference: str) -> JournalFate | None:
-        return self.fate if self.fate and self.fate.reference == reference else None
+    def _fate_of(self, staged: Staged | None) -> JournalFate | None:
+        """The signalled fate, if it is of this journal as staged now: an older refusal is not."""
+        fate = _final(self.fate)
+        if fate is None or staged is None or fate.reference != staged.reference or fate.at < staged.staged_at:
+            return None
+        return fate
 
     async def _park(self, order: OrderToJournalInput, problems: tuple[Problem, ...]) -> None:
         """Record why, then go on as a short run that only waits for a person or a change."""
@@ -288,8 +307,8 @@ class OrderToJournal:
         version = self.decision.mapping_version if self.decision else None
         return order.model_copy(update={"parked": None, "mapping_version": version or order.mapping_version})
 
-    async def _settle(self, document: SettleDocument) -> None:
-        await workflow.execute_local_activity_method(
+    async def _settle(self, document: SettleDocument) -> Settled:
+        return await workflow.execute_local_activity_method(
             StagingActivities.settle_document, document, summary=f"settle as {document.state}", **LOCAL_STEP
         )
 
@@ -354,9 +373,7 @@ class OrderToJournal:
         if decision.kind == "retry_with_mapping" and decision.mapping_version is None:
             raise ApplicationError("A retry with another mapping needs its version.", type="BadDecision")
         if decision.kind == "mark_posted" and not decision.target_id:
-            raise ApplicationError(
-                "Name the journal header id in Fusion that carries the document.", type="BadDecision"
-            )
+            raise ApplicationError("Name the journal batch in Fusion that carries the document.", type="BadDecision")
 
     async def _verify(self, decision: Decision) -> None:
         """A journal that a person names must exist in Fusion before we believe it."""
@@ -367,11 +384,11 @@ class OrderToJournal:
                     integration=self.order.integration,
                     connection=self.order.connection,
                     order_id=self.order.order_id,
-                    header_id=decision.target_id or "",
+                    batch_name=decision.target_id or "",
                     who=decision.who,
                     why=decision.why,
                 ),
-                summary=f"verify journal {decision.target_id} in Fusion",
+                summary="verify the journal in Fusion",
                 **STORE_STEP,
             )
         except ActivityError as error:

@@ -1,7 +1,7 @@
 """How long each kind of step may take, and how its failures reach a person."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypedDict
 
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -15,20 +15,45 @@ VENDOR_RETRY: Final = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=2)
 )
 
-VENDOR_READ: Final = {
+
+class Patience(TypedDict, total=False):
+    """Options of a step, as keyword arguments of `execute_activity_method`."""
+
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+class LocalPatience(TypedDict, total=False):
+    """The same for `execute_local_activity_method`."""
+
+    start_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+VENDOR_READ: Final[Patience] = {
     "start_to_close_timeout": timedelta(minutes=5),
     "schedule_to_close_timeout": OUTAGE,
     "retry_policy": VENDOR_RETRY,
 }
 
+FOLLOW: Final[Patience] = {
+    "start_to_close_timeout": timedelta(minutes=30),
+    "schedule_to_close_timeout": OUTAGE,
+    "heartbeat_timeout": timedelta(minutes=2),
+    "retry_policy": VENDOR_RETRY,
+}
+"""Steps that watch something at the vendor and heartbeat while they do."""
+
 STORE_RETRY: Final = RetryPolicy(
     initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=30)
 )
 
-LOCAL_STEP: Final = {"start_to_close_timeout": timedelta(seconds=20), "retry_policy": STORE_RETRY}
+LOCAL_STEP: Final[LocalPatience] = {"start_to_close_timeout": timedelta(seconds=20), "retry_policy": STORE_RETRY}
 """Short, idempotent steps on our own store or on nothing at all; they run as local activities."""
 
-STORE_STEP: Final = {"start_to_close_timeout": timedelta(minutes=1), "retry_policy": STORE_RETRY}
+STORE_STEP: Final[Patience] = {"start_to_close_timeout": timedelta(minutes=1), "retry_policy": STORE_RETRY}
 
 NEEDS_REVIEW: Final = "NeedsReview"
 """`ApplicationError.type` of a failure that only a person can resolve; its first detail is a `Problem`."""

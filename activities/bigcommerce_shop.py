@@ -1,0 +1,44 @@
+"""BigCommerce as a `Shop`: its client read, its documents projected."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Final
+
+from activities.shops import ChangedOrder
+from clients.bigcommerce import BigCommerceClient
+from contracts.sale import OrderSnapshot
+from mapping.bigcommerce import project
+
+PAGE: Final = 250
+"""Rows handed on at a time: as many as the shop sends in one page."""
+
+
+class BigCommerceShop:
+    def __init__(self, client: BigCommerceClient) -> None:
+        self._client = client
+
+    async def order(self, order_id: str) -> tuple[OrderSnapshot, str]:
+        document = await self._client.order(order_id)
+        settings = await self._client.store()
+        products = {str(line.product_id) for line in document.products if line.product_id}
+        categories = await self._client.product_categories(products) if products else {}
+        snapshot = project(
+            document,
+            connection=self._client.connection.id,
+            store_timezone=settings.timezone.name,
+            categories=categories,
+        )
+        return snapshot, document.model_dump_json(exclude_defaults=True)
+
+    async def changed_orders(self, since: datetime) -> AsyncIterator[tuple[ChangedOrder, ...]]:
+        page: list[ChangedOrder] = []
+        async for row in self._client.orders_modified(since):
+            page.append(ChangedOrder(order_id=str(row.id), modified_at=row.date_modified))
+            if len(page) == PAGE:
+                yield tuple(page)
+                page.clear()
+        if page:
+            yield tuple(page)
+
+    async def now(self) -> datetime:
+        return await self._client.time()

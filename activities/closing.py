@@ -1,0 +1,151 @@
+"""Closing: the fates of a group's journals are written to the store first, then their documents are told."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from temporalio import activity
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.collaborators import Collaborators
+from activities.groups import wake_groups
+from activities.outcome import FATES
+from contracts import names
+from contracts.flow import State
+from contracts.journal import FateKind, JournalFate
+from contracts.steps import ClosedGroup, CloseGroup, GroupStep, ReviewGroup, TellDocuments
+from store.rows import AuditEvent, GroupState, Member
+
+AT_ONCE: Final = 20
+"""Signals under way at the same time."""
+
+
+class ClosingActivities:
+    def __init__(self, parts: Collaborators) -> None:
+        self._parts = parts
+
+    @activity.defn(name="close_group")
+    async def close_group(self, wanted: CloseGroup) -> ClosedGroup:
+        """Apply the fates that were read, or on a person's word send every open journal back to the outbox."""
+        step, now = wanted.step, self._parts.clock()
+        groups = self._parts.store.groups
+        members = await groups.members(step.group_id)
+        if wanted.who:
+            fates = [
+                JournalFate(
+                    reference=member.reference,
+                    kind=FateKind.RETRY,
+                    group_id=step.group_id,
+                    at=now,
+                    sentence=f"declared absent by {wanted.who}: {wanted.why}",
+                )
+                for member in members
+            ]
+        else:
+            group = await groups.group(step.group_id)
+            fates = [JournalFate.model_validate(fate) for fate in group.evidence.get(FATES, ())]
+        recorded = await groups.record_fates(step.group_id, fates, now)
+        await record_in_audit(self._parts, members, recorded.applied)
+        closed = await self._counts(step)
+        if closed.requeued:
+            integration = self._parts.integration_for_import(step)
+            await wake_groups(self._parts, integration, step.ledger, step.source)
+        return closed
+
+    async def _counts(self, step: GroupStep) -> ClosedGroup:
+        """From the store and not from this attempt: a repeated close must give the same answer."""
+        fates = [member.fate for member in await self._parts.store.groups.members(step.group_id)]
+        return ClosedGroup(
+            imported=fates.count(FateKind.IMPORTED) + fates.count(FateKind.POSTED),
+            refused=fates.count(FateKind.REFUSED),
+            requeued=fates.count(FateKind.RETRY),
+        )
+
+    @activity.defn(name="tell_documents")
+    async def tell_documents(self, wanted: TellDocuments) -> None:
+        """Signal every document of the group whose journal has this fate. Closed workflows are ignored."""
+        members = [
+            one for one in await self._parts.store.groups.members(wanted.step.group_id) if one.fate == wanted.kind
+        ]
+        fates = await self._parts.store.journals.fates([member.reference for member in members])
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def tell(member: Member) -> None:
+            fate = fates.get(member.reference)
+            if fate is None or fate.kind is not wanted.kind or fate.group_id != wanted.step.group_id:
+                return
+            async with room:
+                await self._signal(names.order_to_journal_id(member.key.connection, member.key.document_id), fate)
+
+        async with asyncio.TaskGroup() as tasks:
+            for member in members:
+                tasks.create_task(tell(member))
+
+    async def _signal(self, workflow_id: str, fate: JournalFate) -> None:
+        try:
+            await self._parts.temporal.get_workflow_handle(workflow_id).signal(names.FATE, fate)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+    @activity.defn(name="review_group")
+    async def review_group(self, wanted: ReviewGroup) -> None:
+        """The group enters review with its problem, or leaves it by a person's decision."""
+        groups = self._parts.store.groups
+        if wanted.problem is None:
+            group = await groups.group(wanted.step.group_id)
+            state = GroupState.SENDING if group.marked_at else GroupState.SEALED
+            await groups.set_state(
+                wanted.step.group_id,
+                GroupState.SUBMITTED if group.request_id is not None else state,
+                {"decided_by": wanted.who, "decided_because": wanted.why},
+            )
+        else:
+            await groups.set_state(
+                wanted.step.group_id, GroupState.REVIEW, {"problem": wanted.problem.model_dump(mode="json")}
+            )
+
+
+async def record_in_audit(parts: Collaborators, members: Sequence[Member], fates: Sequence[JournalFate]) -> None:
+    """Audit events for new fates, and the documents of posted journals settled."""
+    by_reference = {member.reference: member for member in members}
+    now = parts.clock()
+    events = []
+    for fate in fates:
+        member = by_reference[fate.reference]
+        events.append(
+            AuditEvent(
+                tenant=member.key.tenant,
+                connection=member.key.connection,
+                kind=member.key.kind,
+                document_id=member.key.document_id,
+                at=now,
+                action={FateKind.RETRY: "requeued"}.get(fate.kind, fate.kind.value),
+                sentence=_sentence(fate),
+                details={
+                    "reference": fate.reference,
+                    "group_id": fate.group_id,
+                    "journal_header_id": fate.journal_header_id,
+                    "journal_batch_id": fate.journal_batch_id,
+                },
+            )
+        )
+    await parts.store.audit.append(events)
+    posted = []
+    for fate in fates:
+        if fate.kind is FateKind.POSTED:
+            key = by_reference[fate.reference].key
+            posted.append((key.connection, key.kind, key.document_id, _sentence(fate)))
+    await parts.store.documents.settle_waiting(posted, state=State.POSTED, at=now)
+
+
+def _sentence(fate: JournalFate) -> str:
+    match fate.kind:
+        case FateKind.IMPORTED:
+            return f"imported in {fate.period} as {fate.journal_name}, not posted yet"
+        case FateKind.POSTED:
+            return f"posted in {fate.period} as {fate.journal_name}"
+        case FateKind.REFUSED:
+            return f"refused by Fusion: {fate.code} {fate.sentence}"
+        case FateKind.RETRY:
+            return fate.sentence or f"back to the outbox: a neighbour in group {fate.group_id} was refused"

@@ -1,0 +1,34 @@
+"""Reference data of Fusion, kept warm per process: six vendor calls a document become none."""
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+LEDGER_LIFE: Final = 3600.0
+PERIODS_LIFE: Final = 300.0
+"""Seconds. A period that closes in between is refused by the import, which makes us read anew."""
+RATE_LIFE: Final = 3600.0
+ABSENT_RATE_LIFE: Final = 60.0
+
+
+@dataclass
+class ReferenceFacts:
+    """A small cache with a life per entry. Keys are tuples that begin with the connection id."""
+
+    clock: Callable[[], float] = time.monotonic
+    _entries: dict[Hashable, tuple[float, Any]] = field(default_factory=dict)
+
+    def get(self, key: Hashable) -> Any | None:
+        entry = self._entries.get(key)
+        if entry is None or entry[0] <= self.clock():
+            self._entries.pop(key, None)
+            return None
+        return entry[1]
+
+    def put(self, key: Hashable, value: Any, life: float) -> None:
+        """`life` in seconds."""
+        self._entries[key] = (self.clock() + life, value)
+
+    def drop(self, key: Hashable) -> None:
+        self._entries.pop(key, None)

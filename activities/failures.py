@@ -1,0 +1,70 @@
+"""How a vendor's error reaches Temporal: one table from resolution to retry, wait or review.
+
+| resolution | Temporal sees |
+| --- | --- |
+| RETRY | a benign failure, retried with the step's back-off |
+| WAIT | a benign failure, retried after the vendor's own delay |
+| IN_DOUBT | as RETRY: only steps that create know what to do with doubt, and they handle it themselves |
+| CONFIG | retried every five minutes, so that a repaired credential heals everything that waits |
+| REVIEW | a final failure that carries the `Problem` a person reads |
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Final, NoReturn
+
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from clients.errors import Resolution, VendorError
+from contracts.journal import Problem
+
+NEEDS_REVIEW: Final = "NeedsReview"
+CONFIG_PAUSE: Final = timedelta(minutes=5)
+LONGEST_SENTENCE: Final = 2000
+"""Characters: an error text travels in a payload."""
+
+
+def review(problem: Problem) -> ApplicationError:
+    """A final failure that only a person can resolve."""
+    return ApplicationError(
+        problem.sentence[:LONGEST_SENTENCE], problem.model_dump(), type=NEEDS_REVIEW, non_retryable=True
+    )
+
+
+def wait(sentence: str, seconds: float, *, kind: str = "Waiting") -> ApplicationError:
+    """An expected failure: nothing is wrong, it is too early."""
+    return ApplicationError(
+        sentence,
+        type=kind,
+        next_retry_delay=timedelta(seconds=max(seconds, 1.0)),
+        category=ApplicationErrorCategory.BENIGN,
+    )
+
+
+def raise_for_temporal(error: VendorError, document: str) -> NoReturn:
+    """Raise what the table above says."""
+    sentence = f"{document}: {error.sentence}"[:LONGEST_SENTENCE]
+    match error.resolution:
+        case Resolution.REVIEW:
+            code = f"vendor_{error.code or error.status or type(error).__name__}".lower()
+            raise review(Problem(code=code, sentence=sentence, remedy=error.remedy)) from error
+        case Resolution.CONFIG:
+            raise ApplicationError(
+                f"{sentence} {error.remedy}", type="Configuration", next_retry_delay=CONFIG_PAUSE
+            ) from error
+        case Resolution.WAIT if error.retry_after is not None:
+            raise wait(sentence, error.retry_after, kind="RateLimited") from error
+        case _:
+            raise ApplicationError(
+                sentence, type=type(error).__name__, category=ApplicationErrorCategory.BENIGN
+            ) from error
+
+
+@contextmanager
+def vendor_failures(document: str) -> Iterator[None]:
+    """Turn any `VendorError` of the body into what Temporal should see. `document` names it for people."""
+    try:
+        yield
+    except VendorError as error:
+        raise_for_temporal(error, document)

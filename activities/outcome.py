@@ -1,0 +1,174 @@
+"""Outcome: what a terminal import made of each journal of its group, read from Fusion and never assumed."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from temporalio import activity
+
+from activities.collaborators import Collaborators
+from activities.failures import review, vendor_failures, wait
+from activities.importing import document
+from clients.oracle_fusion.gl_interface import batch_name
+from clients.oracle_fusion.models import FusionJournal, ImportFault
+from contracts.journal import FateKind, Journal, JournalFate, Problem
+from contracts.model import Instant
+from contracts.steps import GroupStep, ImportOutcome, ReadOutcome
+from store.rows import GroupState
+
+PATIENCE: Final = 60
+"""Attempts to see what a successful job imported before a person is asked: Fusion shows new journals late."""
+FATES: Final = "fates"
+"""Where a group's evidence keeps what was read, until the group is closed."""
+
+
+class OutcomeActivities:
+    """Runs on the Fusion connection's queue."""
+
+    def __init__(self, parts: Collaborators) -> None:
+        self._parts = parts
+
+    @activity.defn(name="read_outcome")
+    async def read_outcome(self, wanted: ReadOutcome) -> ImportOutcome:
+        """The fates are written to the group's evidence; the answer counts them.
+
+        Imported when the journal is in the ledger with our amounts; refused when the report names it; to be staged
+        again when a neighbour was refused. A refusal that names nobody is found by halving the group.
+        """
+        step = wanted.step
+        fusion, groups = self._parts.fusions[step.fusion], self._parts.store.groups
+        journals = await groups.journals_in(step.group_id)
+        with vendor_failures(document(step)):
+            found = await fusion.journals(batch_name(step.group_id))
+            report = None
+            if not wanted.succeeded:
+                report = await fusion.import_report(wanted.request_id, [journal.reference for journal in journals])
+        imported = _matched(step, journals, found)
+        if wanted.succeeded and len(imported) < len(journals):
+            self._wait_for(step, len(journals) - len(imported), wanted)
+        now = self._parts.clock()
+        missing = [journal for journal in journals if journal.reference not in imported]
+        faults = report.errors if report else ()
+        refused = _refused(step, missing, faults, now)
+        unexplained = 0
+        if missing and not refused:
+            if len(missing) == 1:
+                refused = _blamed(step, missing[0], faults, wanted.state, now)
+            else:
+                unexplained = len(missing)
+        requeued = [
+            JournalFate(reference=journal.reference, kind=FateKind.RETRY, group_id=step.group_id, at=now)
+            for journal in missing
+            if journal.reference not in {fate.reference for fate in refused}
+        ]
+        fates = [*(_imported(step, one, now) for one in imported.values()), *refused, *requeued]
+        await groups.set_state(
+            step.group_id,
+            GroupState.RESOLVING,
+            {
+                FATES: [fate.model_dump(mode="json") for fate in fates],
+                "ess_state": wanted.state,
+                "faults": [f"{fault.code} {fault.sentence}" for fault in faults[:20]],
+            },
+        )
+        return ImportOutcome(
+            imported=len(imported), refused=len(refused), requeued=len(requeued), unexplained=unexplained
+        )
+
+    def _wait_for(self, step: GroupStep, missing: int, wanted: ReadOutcome) -> None:
+        if activity.info().attempt < PATIENCE:
+            raise wait(f"{document(step)}: {missing} imported journals are not visible yet.", 2, kind="NotVisibleYet")
+        raise review(
+            Problem(
+                code="imported_journals_missing",
+                sentence=(
+                    f"{document(step)}: ESS request {wanted.request_id} ended {wanted.state}, but {missing} of its "
+                    "journals cannot be found."
+                ),
+                remedy="Look for the batch in Fusion and check that the integration user may see it, then retry.",
+            )
+        )
+
+
+def _matched(step: GroupStep, ours: Sequence[Journal], theirs: Iterable[FusionJournal]) -> dict[str, FusionJournal]:
+    """Journals in the ledger by our reference. Names may be decorated; content must agree (design rule 2)."""
+    wanted = {journal.reference: journal for journal in ours}
+    matched: dict[str, FusionJournal] = {}
+    for theirs_one in theirs:
+        reference = theirs_one.reference
+        journal = wanted.get(reference)
+        if journal is None:
+            continue
+        if reference in matched:
+            raise review(_differs(step, theirs_one, "it is in the ledger twice"))
+        if theirs_one.currency != journal.currency or theirs_one.debit != journal.total:
+            raise review(
+                _differs(
+                    step,
+                    theirs_one,
+                    f"it has {theirs_one.debit} {theirs_one.currency}, we sent {journal.total} {journal.currency}",
+                )
+            )
+        matched[reference] = theirs_one
+    return matched
+
+
+def _differs(step: GroupStep, journal: FusionJournal, how: str) -> Problem:
+    return Problem(
+        code="ledger_differs",
+        sentence=f"{document(step)}: journal {journal.name} is not what we sent: {how}.",
+        remedy="Compare the journal in Fusion with the audit trail; reverse it there if it is wrong, then retry.",
+    )
+
+
+def _imported(step: GroupStep, journal: FusionJournal, now: Instant) -> JournalFate:
+    return JournalFate(
+        reference=journal.reference,
+        kind=FateKind.IMPORTED,
+        group_id=step.group_id,
+        at=now,
+        journal_header_id=journal.header_id,
+        journal_batch_id=journal.batch_id,
+        journal_name=journal.name,
+        period=journal.period,
+    )
+
+
+def _refused(
+    step: GroupStep, missing: Sequence[Journal], faults: Sequence[ImportFault], now: Instant
+) -> list[JournalFate]:
+    """Journals that the report names, each with its first fault."""
+    by_reference: dict[str, ImportFault] = {}
+    for fault in faults:
+        if fault.journal_name:
+            by_reference.setdefault(fault.journal_name.split(maxsplit=1)[0], fault)
+    return [
+        _refusal(step, journal, found.code, _sentence(found), now)
+        for journal in missing
+        if (found := by_reference.get(journal.reference)) is not None
+    ]
+
+
+def _blamed(
+    step: GroupStep, journal: Journal, faults: Sequence[ImportFault], state: str, now: Instant
+) -> list[JournalFate]:
+    """The only journal that is missing: whatever the report says is about it."""
+    if faults:
+        return [_refusal(step, journal, faults[0].code, _sentence(faults[0]), now)]
+    return [_refusal(step, journal, "", f"the import ended {state} without an explanation", now)]
+
+
+def _refusal(step: GroupStep, journal: Journal, code: str, sentence: str, now: Instant) -> JournalFate:
+    return JournalFate(
+        reference=journal.reference,
+        kind=FateKind.REFUSED,
+        group_id=step.group_id,
+        at=now,
+        code=code,
+        sentence=sentence,
+    )
+
+
+def _sentence(fault: ImportFault) -> str:
+    where = f" (line {fault.line})" if fault.line else ""
+    account = f" Account {fault.account}." if fault.account and fault.account not in fault.sentence else ""
+    return f"{fault.sentence}{where}{account}"

@@ -1,0 +1,70 @@
+"""Polling: find what changed in a shop and is not settled yet, and start it."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from temporalio import activity
+
+from activities.collaborators import Collaborators
+from activities.failures import vendor_failures
+from activities.shops import ChangedOrder
+from activities.waking import wake
+from contracts import names
+from contracts.configuration import Integration
+from contracts.starting import StartRequest
+from contracts.steps import Polled, PollOrders
+
+WATERMARK = "orders"
+
+
+class PollingActivities:
+    def __init__(self, parts: Collaborators) -> None:
+        self._parts = parts
+
+    @activity.defn(name="poll_orders")
+    async def poll_orders(self, poll: PollOrders) -> Polled:
+        """Runs on the shop's queue. The watermark advances, by the shop's clock, after every start is confirmed."""
+        integration = self._parts.configuration.integrations_of(poll.connection)[0]
+        shop = self._parts.shops[poll.connection]
+        seen = started = 0
+        with vendor_failures(f"Poll of orders ({poll.connection})"):
+            read_at = await shop.now()
+            async for page in shop.changed_orders(await self._since(poll, integration, read_at)):
+                seen += len(page)
+                started += await self._start_unsettled(page, integration, poll)
+                activity.heartbeat(seen, started)
+        if poll.since is None and poll.days is None:
+            await self._parts.store.watermarks.advance(poll.connection, WATERMARK, read_at)
+        return Polled(seen=seen, started=started, watermark=read_at)
+
+    async def _since(self, poll: PollOrders, integration: Integration, now: datetime) -> datetime:
+        if poll.since is not None:
+            return poll.since
+        if poll.days is not None:
+            return now - timedelta(days=poll.days)
+        watermark = await self._parts.store.watermarks.get(poll.connection, WATERMARK)
+        if watermark is None:
+            # The cut-over day begins at most 14 hours before its UTC midnight, in the easternmost zone.
+            return datetime.combine(integration.cut_over, datetime.min.time(), ZoneInfo("UTC")) - timedelta(hours=14)
+        return watermark - timedelta(seconds=integration.poll.overlap)
+
+    async def _start_unsettled(self, page: tuple[ChangedOrder, ...], integration: Integration, poll: PollOrders) -> int:
+        settled = await self._parts.store.documents.settled(
+            poll.connection, "order", [(one.order_id, one.modified_at) for one in page]
+        )
+        unsettled = [one for one in page if one.order_id not in settled]
+        for one in unsettled:
+            request = StartRequest(
+                flow=names.ORDER_TO_JOURNAL,
+                connection=poll.connection,
+                integration=integration.id,
+                document_id=one.order_id,
+                job=poll.job,
+                received_at=self._parts.clock(),
+            )
+            await wake(
+                self._parts.store.wakeups,
+                request.workflow_id,
+                lambda request=request: self._parts.starter.start(request),  # type: ignore[misc]
+            )
+        return len(unsettled)

@@ -1,0 +1,81 @@
+"""Following: an imported journal is not done until it is posted in the ledger (design rule 14)."""
+
+import asyncio
+import time
+from typing import Final
+
+from temporalio import activity
+
+from activities.closing import record_in_audit
+from activities.collaborators import Collaborators
+from activities.failures import vendor_failures
+from activities.importing import document
+from activities.ledgers import ledger_of
+from clients.oracle_fusion.gl_interface import batch_name
+from contracts.journal import FateKind, JournalFate
+from contracts.steps import FollowPosting, GroupStep, PostingProgress
+
+PATIENCE: Final = 600.0
+"""Seconds one activity follows; the workflow then pauses and comes back."""
+LONGEST_INTERVAL: Final = 60.0
+
+
+class PostedActivities:
+    """Runs on the Fusion connection's queue."""
+
+    def __init__(self, parts: Collaborators) -> None:
+        self._parts = parts
+
+    @activity.defn(name="follow_posting")
+    async def follow_posting(self, wanted: FollowPosting) -> PostingProgress:
+        """Reads the group's journals until all of them are posted, and records each posting once."""
+        step = wanted.step
+        settings = self._parts.fusion_connection(step.fusion).journal_import
+        if wanted.submit and settings.posting == "job":
+            await self._start_posting(step)
+        interval, gives_up_at = settings.status_interval, time.monotonic() + PATIENCE
+        while True:
+            progress = await self._record_posted(step)
+            if not progress.unposted or time.monotonic() + interval > gives_up_at:
+                return progress
+            activity.heartbeat(progress.unposted)
+            await asyncio.sleep(interval)
+            interval = min(interval * 1.5, max(LONGEST_INTERVAL, settings.status_interval))
+
+    async def _record_posted(self, step: GroupStep) -> PostingProgress:
+        groups = self._parts.store.groups
+        members = await groups.members(step.group_id)
+        ours = [one for one in members if one.fate in (FateKind.IMPORTED, FateKind.POSTED)]
+        waiting = {one.reference for one in ours if one.fate == FateKind.IMPORTED}
+        if not waiting:
+            return PostingProgress(total=len(ours), unposted=0)
+        with vendor_failures(document(step)):
+            journals = await self._parts.fusions[step.fusion].journals(batch_name(step.group_id))
+        now = self._parts.clock()
+        posted = [
+            JournalFate(
+                reference=journal.reference,
+                kind=FateKind.POSTED,
+                group_id=step.group_id,
+                at=now,
+                journal_header_id=journal.header_id,
+                journal_batch_id=journal.batch_id,
+                journal_name=journal.name,
+                period=journal.period,
+            )
+            for journal in journals
+            if journal.posted and journal.reference in waiting
+        ]
+        recorded = await groups.record_fates(step.group_id, posted, now)
+        await record_in_audit(self._parts, members, recorded.applied)
+        return PostingProgress(total=len(ours), unposted=len(waiting) - len(posted))
+
+    async def _start_posting(self, step: GroupStep) -> None:
+        with vendor_failures(document(step)):
+            ledger = await ledger_of(self._parts, step)
+            await self._parts.fusions[step.fusion].submit_posting(
+                ledger=ledger.facts,
+                source_id=ledger.source_id,
+                data_access_set_id=ledger.data_access_set_id,
+                group_id=step.group_id,
+            )

@@ -1,0 +1,32 @@
+"""Sealing: staged journals become a group when the oldest is old enough or enough of them wait."""
+
+from temporalio import activity
+
+from activities.collaborators import Collaborators
+from contracts.steps import SealedGroup, SealGroup
+from store.rows import GroupState
+
+
+class SealingActivities:
+    def __init__(self, parts: Collaborators) -> None:
+        self._parts = parts
+
+    @activity.defn(name="seal_group")
+    async def seal_group(self, wanted: SealGroup) -> SealedGroup:
+        """Seals at most one group. A group that is still under way comes back first: never two at once."""
+        journals, groups = self._parts.store.journals, self._parts.store.groups
+        await self._parts.store.wakeups.take(wanted.workflow_id)
+        for group in await groups.open_groups(wanted.fusion, wanted.ledger, wanted.source):
+            if group.state is not GroupState.REVIEW:
+                return SealedGroup(group_id=group.group_id, journals=group.count)
+        pending = await journals.pending(wanted.fusion, wanted.ledger, wanted.source)
+        if pending.oldest is None:
+            return SealedGroup()
+        now = self._parts.clock()
+        due_in = wanted.flush_after - (now - pending.oldest).total_seconds()
+        if due_in > 0 and pending.count < min(wanted.limit, wanted.flush_count):
+            return SealedGroup(due_in=due_in)
+        group_id = await groups.seal(wanted.fusion, wanted.ledger, wanted.source, limit=wanted.limit, now=now)
+        if group_id is None:
+            return SealedGroup()
+        return SealedGroup(group_id=group_id, journals=min(pending.count, wanted.limit))

@@ -1,0 +1,31 @@
+"""The one interface through which flows read a shop, whatever system it runs on."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Protocol
+
+from contracts.model import Frozen, Instant
+from contracts.sale import OrderSnapshot
+
+
+class ChangedOrder(Frozen):
+    """One row of a poll."""
+
+    order_id: str
+    modified_at: Instant
+
+
+class Shop(Protocol):
+    """A source of orders. Implementations raise `clients.errors.VendorError`."""
+
+    async def order(self, order_id: str) -> tuple[OrderSnapshot, str]:
+        """The newest version of one order, projected, with the shop's own JSON for the audit trail."""
+        ...
+
+    def changed_orders(self, since: datetime) -> AsyncIterator[tuple[ChangedOrder, ...]]:
+        """Pages of the orders that changed since `since`, oldest change first."""
+        ...
+
+    async def now(self) -> datetime:
+        """The shop's own clock: watermarks advance by it, never by ours."""
+        ...

@@ -1,0 +1,92 @@
+"""Verification: a journal that a person names is believed once Fusion shows it."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from temporalio import activity
+
+from activities.collaborators import Collaborators
+from activities.failures import review, vendor_failures
+from clients.oracle_fusion.models import FusionJournal
+from contracts import names
+from contracts.flow import State
+from contracts.journal import Journal, Problem
+from contracts.steps import VerifyJournal
+from store.rows import AuditEvent, PostingKey
+
+ORDINAL: Final = 1
+"""A sale is posted once; later versions of an order are documents of their own."""
+
+
+class VerifyActivities:
+    def __init__(self, parts: Collaborators) -> None:
+        self._parts = parts
+
+    @activity.defn(name="verify_journal")
+    async def verify_journal(self, wanted: VerifyJournal) -> None:
+        """Marks the document as posted by the journal a person names; a final failure when Fusion does not have it."""
+        integration = self._parts.configuration.integration(wanted.integration)
+        document = f"Order {wanted.order_id} ({wanted.connection})"
+        reference = names.journal_reference(
+            integration.tenant, wanted.connection, "order", wanted.order_id, "sale", ORDINAL
+        )
+        intended = await self._parts.store.journals.content(reference)
+        with vendor_failures(document):
+            journals = await self._parts.fusions[integration.fusion].journals(wanted.batch_name)
+        journal = _ours(journals, intended)
+        if journal is None:
+            amount = f" of {intended.total} {intended.currency}" if intended else ""
+            raise review(
+                Problem(
+                    code="journal_not_found",
+                    sentence=f'{document}: Fusion has no journal{amount} in a batch named "{wanted.batch_name}".',
+                    remedy="Give the batch name as Fusion shows it.",
+                )
+            )
+        now = self._parts.clock()
+        known = await self._parts.store.documents.get(wanted.connection, "order", wanted.order_id)
+        fate = await self._parts.store.journals.mark_posted(
+            reference,
+            target=journal.name,
+            who=wanted.who,
+            why=wanted.why,
+            now=now,
+            journal_header_id=journal.header_id,
+            key=PostingKey(
+                tenant=integration.tenant,
+                integration=integration.id,
+                connection=wanted.connection,
+                fusion=integration.fusion,
+                kind="order",
+                document_id=wanted.order_id,
+                purpose="sale",
+                ordinal=ORDINAL,
+            ),
+            fingerprint=known.fingerprint if known else "",
+        )
+        if known:
+            await self._parts.store.documents.settle(
+                known.model_copy(update={"state": State.POSTED, "reason": fate.sentence, "problems": (), "at": now})
+            )
+        await self._parts.store.audit.append(
+            [
+                AuditEvent(
+                    tenant=integration.tenant,
+                    connection=wanted.connection,
+                    kind="order",
+                    document_id=wanted.order_id,
+                    at=now,
+                    action="marked_posted",
+                    sentence=fate.sentence,
+                    details={"journal_name": journal.name, "who": wanted.who, "why": wanted.why},
+                )
+            ]
+        )
+
+
+def _ours(journals: Iterable[FusionJournal], intended: Journal | None) -> FusionJournal | None:
+    """The journal with the amount we meant to post; any, when the document never got as far as a journal."""
+    for journal in journals:
+        if intended is None or (journal.currency, journal.debit) == (intended.currency, intended.total):
+            return journal
+    return None

@@ -1,0 +1,82 @@
+"""Opens what a process works with: the store, the clients, Temporal. One set per process, closed in reverse order."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from temporalio.client import Client
+
+from activities.bigcommerce_shop import BigCommerceShop
+from activities.collaborators import Collaborators
+from activities.shops import Shop
+from clients.bigcommerce import BigCommerceClient
+from clients.oracle_fusion import FusionClient
+from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection
+from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET
+from runtime.connect import connect
+from runtime.redaction import redactor
+from runtime.starting import TemporalStarter
+from store import KeyRing, Store, Vault
+
+
+class SecretMissingError(Exception):
+    """A connection cannot sign in because a secret was never set. The sentence holds the command that sets it."""
+
+    def __init__(self, connection: str, name: str) -> None:
+        super().__init__(
+            f"Connection {connection} has no {name}. Set it with: ml-connector secrets set {connection} {name}"
+        )
+
+
+@asynccontextmanager
+async def open_store(configuration: Configuration, keys: KeyRing, *, migrate: bool = False) -> AsyncIterator[Store]:
+    """The store, its tables checked, or brought up to date with `migrate`."""
+    async with Store.open(configuration.store.url, Vault(keys)) as store:
+        if migrate:
+            await store.migrate()
+        else:
+            await store.check()
+        yield store
+
+
+def secret_of(
+    store: Store, connection: FusionConnection | BigCommerceConnection, name: str
+) -> Callable[[], Awaitable[str]]:
+    """Reads the newest value when it is needed, so that rotation needs no restart; hides it from every log line."""
+
+    async def newest() -> str:
+        values = await store.secrets.get(connection.tenant, connection.id, name)
+        if not values:
+            raise SecretMissingError(connection.id, name)
+        redactor.remember(values[0])
+        return values[0]
+
+    return newest
+
+
+@asynccontextmanager
+async def open_parts(
+    configuration: Configuration, keys: KeyRing, *, temporal: Client | None = None, migrate: bool = False
+) -> AsyncIterator[Collaborators]:
+    """Everything activities and commands may reach."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(configuration, keys, migrate=migrate))
+        shops: dict[str, Shop] = {}
+        fusions: dict[str, FusionClient] = {}
+        for connection in configuration.connections:
+            if isinstance(connection, FusionConnection):
+                fusion = FusionClient(connection, secret_of(store, connection, CLIENT_SECRET))
+                stack.push_async_callback(fusion.aclose)
+                fusions[connection.id] = fusion
+            else:
+                shop = BigCommerceClient(connection, secret_of(store, connection, ACCESS_TOKEN))
+                stack.push_async_callback(shop.aclose)
+                shops[connection.id] = BigCommerceShop(shop)
+        client = temporal or await connect(configuration.temporal, keys)
+        yield Collaborators(
+            configuration=configuration,
+            store=store,
+            shops=shops,
+            fusions=fusions,
+            temporal=client,
+            starter=TemporalStarter(client),
+        )

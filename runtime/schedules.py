@@ -1,0 +1,91 @@
+"""The schedules of every integration, created or updated at boot without un-pausing what a person paused."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import structlog
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+from contracts import names
+from contracts.configuration import Configuration, Integration
+from contracts.flow import PollInput
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+def schedules(configuration: Configuration) -> Iterator[tuple[str, Schedule]]:
+    """Schedule id and schedule: for every shop a poll, and a daily sweep that reads further back."""
+    for integration in configuration.integrations:
+        source, poll = integration.source, integration.poll
+        yield (
+            names.poll_orders_id(source),
+            _schedule(
+                integration, names.POLL_ORDERS, names.poll_orders_id(source), PollInput(connection=source), poll.cron
+            ),
+        )
+        yield (
+            names.sweep_orders_id(source),
+            _schedule(
+                integration,
+                names.SWEEP_ORDERS,
+                names.sweep_orders_id(source),
+                PollInput(connection=source, days=poll.sweep_days),
+                poll.sweep_cron,
+            ),
+        )
+
+
+async def sync_schedules(client: Client, configuration: Configuration) -> None:
+    """Safe to call from every process at every start."""
+    for schedule_id, schedule in schedules(configuration):
+        try:
+            await client.create_schedule(schedule_id, schedule)
+        except ScheduleAlreadyRunningError:
+            await client.get_schedule_handle(schedule_id).update(_keeping_state(schedule))
+        _log.info("schedule in place", schedule=schedule_id)
+
+
+def _keeping_state(schedule: Schedule) -> Callable[[ScheduleUpdateInput], ScheduleUpdate]:
+    def update(current: ScheduleUpdateInput) -> ScheduleUpdate:
+        # The state holds a person's pause and note.
+        schedule.state = current.description.schedule.state
+        return ScheduleUpdate(schedule=schedule)
+
+    return update
+
+
+def _schedule(integration: Integration, flow: str, workflow_id: str, poll: PollInput, cron: str) -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            flow,
+            poll,
+            id=workflow_id,
+            task_queue=names.WORKFLOW_QUEUE,
+            typed_search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(SearchAttributeKey.for_keyword(names.SA_FLOW), flow),
+                    SearchAttributePair(SearchAttributeKey.for_keyword(names.SA_INTEGRATION), integration.id),
+                ]
+            ),
+            static_summary=f"{flow} of {poll.connection}",
+        ),
+        spec=ScheduleSpec(
+            cron_expressions=[cron],
+            jitter=timedelta(seconds=integration.poll.jitter),
+            time_zone_name=integration.poll.timezone,
+        ),
+        policy=SchedulePolicy(
+            overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(seconds=integration.poll.catchup)
+        ),
+    )
