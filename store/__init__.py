@@ -1,0 +1,21 @@
+"""SQL on SQLite and PostgreSQL: secrets, postings and the journal outbox, wake-ups, receipts, the audit trail.
+
+`Store.open(url, vault)` gives everything; what it takes and returns is in `store.rows`.
+"""
+
+from store.database import StoreError, StoreUnavailable
+from store.keyring import KeyMissing, KeyRing, KeyRingError
+from store.store import Store, StoreOutdated
+from store.vault import Unsealable, Vault
+
+__all__ = [
+    "KeyMissing",
+    "KeyRing",
+    "KeyRingError",
+    "Store",
+    "StoreError",
+    "StoreOutdated",
+    "StoreUnavailable",
+    "Unsealable",
+    "Vault",
+]

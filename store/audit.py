@@ -1,0 +1,79 @@
+"""The audit trail: what happened to a document, in order. Rows are added and never changed; the database refuses."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from store.database import Database
+from store.rewrapping import Sealed
+from store.rows import AuditEvent, AuditRow
+from store.schema import audit_events
+from store.vault import Vault, binding
+
+_PLACE = ("tenant", "connection", "kind", "document_id", "payload_id")
+
+
+def payload_binding(tenant: str, connection: str, kind: str, document_id: str, payload_id: str) -> bytes:
+    return binding("audit", tenant, connection, kind, document_id, payload_id)
+
+
+SEALED = Sealed(
+    audit_events,
+    "payload_key",
+    place=_PLACE,
+    bind=lambda row: payload_binding(*(getattr(row, name) for name in _PLACE)),
+)
+"""Only envelopes change when keys rotate; the ciphertext, which later hashes cover, does not."""
+
+
+class Audit:
+    """Events by document."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    async def append(self, events: Sequence[AuditEvent]) -> None:
+        """Add events in this order, all or none."""
+        rows = [self._row(event) for event in events]
+        if not rows:
+            return
+
+        def unit(connection: Connection) -> None:
+            connection.execute(insert(audit_events), rows)
+
+        await self._database.write_one(unit)
+
+    async def of(self, connection: str, kind: str, document_id: str) -> tuple[AuditRow, ...]:
+        """The whole life of one document, oldest first, payloads opened."""
+        table = audit_events.c
+        statement = (
+            select(audit_events)
+            .where(table.connection == connection, table.kind == kind, table.document_id == document_id)
+            .order_by(table.id)
+        )
+        rows = await self._database.read(lambda at: at.execute(statement).all())
+        return tuple(self._event(row) for row in rows)
+
+    def _row(self, event: AuditEvent) -> dict[str, Any]:
+        payload_id = payload_key = payload = None
+        if event.payload is not None:
+            payload_id = uuid.uuid4().hex
+            place = payload_binding(event.tenant, event.connection, event.kind, event.document_id, payload_id)
+            payload_key, payload = self._vault.split(self._vault.seal_text(place, event.payload))
+        return {
+            **event.model_dump(exclude={"payload"}),
+            "payload_id": payload_id,
+            "payload_key": payload_key,
+            "payload": payload,
+        }
+
+    def _event(self, row: Any) -> AuditRow:
+        payload = None
+        if row.payload_id is not None:
+            payload = self._vault.open_text(SEALED.bind(row), row.payload_key + row.payload)
+        return AuditRow(
+            payload=payload, **{name: getattr(row, name) for name in AuditRow.model_fields if name != "payload"}
+        )

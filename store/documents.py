@@ -1,0 +1,132 @@
+"""Source documents: how the newest version that was fetched ended, or where it waits."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, bindparam, case, func, select, update
+
+from contracts.flow import State
+from contracts.journal import Problem
+from store.database import Database, insert_into
+from store.rows import DocumentRow
+from store.schema import documents
+
+_CHUNK: Final = 500
+_PROBLEMS: Final = TypeAdapter(tuple[Problem, ...])
+
+
+class Documents:
+    """One row per connection, kind and id."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        insert = insert_into(database, documents)
+        given, kept = insert.excluded, documents.c
+        self._settle = insert.on_conflict_do_update(
+            index_elements=[kept.connection, kept.kind, kept.id],
+            set_={
+                **{
+                    name: given[name]
+                    for name in ("tenant", "integration", "fingerprint", "state", "reason", "problems", "job", "at")
+                },
+                # A replica of the shop may answer with an older stamp than one seen before; what was seen stays seen.
+                "modified_at": case((kept.modified_at > given.modified_at, kept.modified_at), else_=given.modified_at),
+            },
+        )
+
+    async def get(self, connection: str, kind: str, document_id: str) -> DocumentRow | None:
+        statement = select(documents).where(
+            documents.c.connection == connection, documents.c.kind == kind, documents.c.id == document_id
+        )
+        row = await self._database.read(lambda at: at.execute(statement).one_or_none())
+        return _document_of(row) if row is not None else None
+
+    async def settle(self, document: DocumentRow) -> None:
+        """Record where the document stands. `modified_at` never goes back."""
+        values = {
+            **document.model_dump(exclude={"problems"}),
+            "problems": _PROBLEMS.dump_python(document.problems, mode="json"),
+        }
+
+        def unit(connection: Connection) -> None:
+            connection.execute(self._settle, values)
+
+        await self._database.write_one(unit)
+
+    async def settle_waiting(
+        self, documents_told: Sequence[tuple[str, str, str, str]], *, state: State, at: dt.datetime
+    ) -> None:
+        """Move documents that wait for their import, given as (connection, kind, id, sentence), to `state`.
+
+        One that was edited meanwhile, or went to review, is no longer waiting and keeps its row.
+        """
+        values = [
+            {"of": connection, "of_kind": kind, "of_id": document_id, "told": sentence}
+            for connection, kind, document_id, sentence in sorted(documents_told)
+        ]
+        if not values:
+            return
+        statement = (
+            update(documents)
+            .where(
+                documents.c.connection == bindparam("of"),
+                documents.c.kind == bindparam("of_kind"),
+                documents.c.id == bindparam("of_id"),
+                documents.c.state == State.WAITING_IMPORT,
+            )
+            .values(state=state, reason=bindparam("told"), at=at)
+        )
+
+        def unit(connection: Connection) -> None:
+            connection.execute(statement, values)
+
+        await self._database.write(unit)
+
+    async def settled(self, connection: str, kind: str, versions: Iterable[tuple[str, dt.datetime]]) -> frozenset[str]:
+        """Which of these (id, modified stamp) need no start: that version, or a newer one, was fetched already.
+
+        A document that is merely `running` is not settled: nothing says that its fetch came after the change.
+        """
+        wanted = dict(versions)
+        ids = list(wanted)
+
+        def unit(at: Connection) -> frozenset[str]:
+            found: set[str] = set()
+            for start in range(0, len(ids), _CHUNK):
+                rows = at.execute(
+                    select(documents.c.id, documents.c.modified_at).where(
+                        documents.c.connection == connection,
+                        documents.c.kind == kind,
+                        documents.c.id.in_(ids[start : start + _CHUNK]),
+                        documents.c.state != State.RUNNING,
+                    )
+                )
+                found.update(row.id for row in rows if row.modified_at >= wanted[row.id])
+            return frozenset(found)
+
+        return await self._database.read(unit)
+
+    async def review_list(self, tenant: str | None = None) -> tuple[DocumentRow, ...]:
+        """What waits for a person, longest waiting first."""
+        statement = select(documents).where(documents.c.state == State.NEEDS_REVIEW)
+        if tenant is not None:
+            statement = statement.where(documents.c.tenant == tenant)
+        ordered = statement.order_by(documents.c.at, documents.c.id)
+        return await self._database.read(lambda at: tuple(_document_of(row) for row in at.execute(ordered)))
+
+    async def counts_by_state(self, integration: str | None = None) -> dict[State, int]:
+        statement = select(documents.c.state, func.count())
+        if integration is not None:
+            statement = statement.where(documents.c.integration == integration)
+        grouped = statement.group_by(documents.c.state)
+
+        def unit(at: Connection) -> dict[State, int]:
+            return {State(state): count for state, count in at.execute(grouped)}
+
+        return await self._database.read(unit)
+
+
+def _document_of(row: Any) -> DocumentRow:
+    return DocumentRow.model_validate(dict(row._mapping))

@@ -1,0 +1,56 @@
+# ruff: noqa: N818 -- the names say what happened; that they are errors is said by where they stand
+"""The store's epoch: a number that rises with every sealed group (design rule 3).
+
+Workflows carry the highest epoch they saw. A store restored from a backup has a lower one: it does not know groups
+that were sent, and must not post before they are recovered from Fusion.
+"""
+
+import datetime as dt
+
+from sqlalchemy import Connection, case, select, update
+
+from store.database import Database, StoreError
+from store.schema import epochs
+
+
+class StoreBehind(StoreError):
+    """This store is older than what has been posted from it."""
+
+    def __init__(self, seen: int, current: int) -> None:
+        super().__init__(
+            f"The store is at epoch {current}, but epoch {seen} was seen: it was restored from a backup. "
+            "Nothing is posted until `ml-connector recover --since` has read the journals back from Fusion."
+        )
+        self.seen = seen
+        self.current = current
+
+
+class Epochs:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def current(self) -> int:
+        return await self._database.read(lambda connection: connection.execute(select(epochs.c.number)).scalar_one())
+
+    async def require(self, seen: int) -> int:
+        """The current epoch; raises `StoreBehind` when it is lower than `seen`."""
+        current = await self.current()
+        if current < seen:
+            raise StoreBehind(seen, current)
+        return current
+
+    async def advance(self, at_least: int = 0, *, now: dt.datetime | None = None) -> int:
+        """The next epoch, `at_least` this high: after a recovery, the highest any workflow saw plus one."""
+        moment = now or dt.datetime.now(dt.UTC)
+        following = epochs.c.number + 1
+        statement = (
+            update(epochs)
+            .values(number=case((following < at_least, at_least), else_=following), advanced_at=moment)
+            .returning(epochs.c.number)
+        )
+
+        def unit(connection: Connection) -> int:
+            number: int = connection.execute(statement).scalar_one()
+            return number
+
+        return await self._database.write_one(unit)

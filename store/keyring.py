@@ -1,0 +1,188 @@
+# ruff: noqa: N818 -- the names say what happened; that they are errors is said by where they stand
+"""The key ring: every symmetric key this installation knows, and which one seals new material.
+
+A ring is read from the environment or from a file, never from the store. Old keys stay in the ring until nothing
+sealed with them is left (`Store.rewrap`), so rotation needs no downtime.
+"""
+
+import base64
+import binascii
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Self
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+KEYS_VARIABLE: Final = "ML_CONNECTOR_KEYS"
+KEY_FILE_VARIABLE: Final = "ML_CONNECTOR_KEY_FILE"
+KEY_BYTES: Final = 32
+_ID_LIMIT: Final = 40
+
+
+class KeyRingError(Exception):
+    """The ring cannot be read; the message names the place and the remedy, never a key."""
+
+
+class KeyMissing(KeyRingError):
+    """Something was sealed with a key that this ring does not hold."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f'Key "{key_id}" is not in the key ring. Put it back into {KEYS_VARIABLE} or the key file.')
+        self.key_id = key_id
+
+
+class KeyRing:
+    """Keys by id. Immutable; `rotate` gives a new ring. Neither `repr` nor `str` shows a key."""
+
+    __slots__ = ("_current", "_keys")
+
+    def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
+        """`keys`: id -> 32 bytes. `current`: the id that seals. Raises `KeyRingError`."""
+        for key_id, key in keys.items():
+            if not _acceptable_id(key_id):
+                raise KeyRingError(f"Key ids are 1 to {_ID_LIMIT} letters, digits, '-', '_' or '.': {key_id!r} is not.")
+            if len(key) != KEY_BYTES:
+                raise KeyRingError(f'Key "{key_id}" has {len(key)} bytes; a key has {KEY_BYTES}.')
+        if current not in keys:
+            raise KeyMissing(current)
+        self._keys = dict(keys)
+        self._current = current
+
+    @classmethod
+    def generate(cls, key_id: str = "k1") -> Self:
+        """A ring with one fresh random key."""
+        return cls({key_id: os.urandom(KEY_BYTES)}, key_id)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read `ML_CONNECTOR_KEYS` ("id:base64,id2:base64", the first is current), else `ML_CONNECTOR_KEY_FILE`.
+
+        The latter names a JSON file; the variable wins. Raises `KeyRingError` when neither is set or one is malformed.
+        """
+        if text := environment.get(KEYS_VARIABLE, "").strip():
+            return cls.from_text(text)
+        if path := environment.get(KEY_FILE_VARIABLE, "").strip():
+            return cls.from_file(Path(path))
+        raise KeyRingError(
+            f"No key ring: set {KEYS_VARIABLE} or {KEY_FILE_VARIABLE}. `ml-connector keys init` makes a new ring."
+        )
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Parse "id:base64,id2:base64"; the first key is the current one."""
+        keys: dict[str, bytes] = {}
+        for position, entry in enumerate(text.split(","), start=1):
+            key_id, colon, encoded = entry.strip().partition(":")
+            if not colon:
+                raise KeyRingError(f"Entry {position} of {KEYS_VARIABLE} is not of the form id:base64.")
+            if key_id in keys:
+                raise KeyRingError(f'Key "{key_id}" appears twice in {KEYS_VARIABLE}.')
+            keys[key_id] = _decode(key_id, encoded)
+        return cls(keys, next(iter(keys)))
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read {"current": id, "keys": {id: base64}}. The file must be readable by its owner only (0600)."""
+        try:
+            mode = path.stat().st_mode
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise KeyRingError(f"Key file {path} does not exist. `ml-connector keys init` makes one.") from None
+        except OSError as error:
+            raise KeyRingError(f"Key file {path} cannot be read: {error.strerror}.") from None
+        except ValueError:
+            raise KeyRingError(f"Key file {path} is not JSON.") from None
+        if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise KeyRingError(
+                f"Key file {path} is open to others (mode {stat.S_IMODE(mode):04o}). Run `chmod 600` on it."
+            )
+        match content:
+            case {"current": str(current), "keys": dict(encoded)} if all(isinstance(v, str) for v in encoded.values()):
+                return cls({key_id: _decode(key_id, text) for key_id, text in encoded.items()}, current)
+            case _:
+                raise KeyRingError(f'Key file {path} is not of the form {{"current": id, "keys": {{id: base64}}}}.')
+
+    @property
+    def current(self) -> str:
+        return self._current
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All key ids, the current one first."""
+        return (self._current, *(key_id for key_id in self._keys if key_id != self._current))
+
+    def rotate(self, key_id: str | None = None) -> Self:
+        """A ring with one more fresh key, which becomes current. The default id counts on: k1, k2, ..."""
+        if key_id is None:
+            number = len(self._keys) + 1
+            while f"k{number}" in self._keys:
+                number += 1
+            key_id = f"k{number}"
+        if key_id in self._keys:
+            raise KeyRingError(f'Key "{key_id}" is already in the ring.')
+        return type(self)({key_id: os.urandom(KEY_BYTES), **self._keys}, key_id)
+
+    def without(self, key_id: str) -> Self:
+        """A ring without an old key. The current key cannot be dropped."""
+        if key_id == self._current:
+            raise KeyRingError(f'Key "{key_id}" is the current key; rotate first.')
+        if key_id not in self._keys:
+            raise KeyMissing(key_id)
+        return type(self)({other: key for other, key in self._keys.items() if other != key_id}, self._current)
+
+    def derive(self, key_id: str, purpose: str, context: bytes | str = b"") -> bytes:
+        """32 bytes for one purpose and context (HKDF-SHA256). Ring keys themselves encrypt nothing.
+
+        Raises `KeyMissing`.
+        """
+        key = self._keys.get(key_id)
+        if key is None:
+            raise KeyMissing(key_id)
+        suffix = context.encode() if isinstance(context, str) else context
+        info = b"ml-connector\x00" + purpose.encode() + b"\x00" + suffix
+        return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(key)
+
+    def to_text(self) -> str:
+        """The secret form for `ML_CONNECTOR_KEYS`. For `keys init` and `keys rotate` only."""
+        return ",".join(f"{key_id}:{base64.b64encode(self._keys[key_id]).decode()}" for key_id in self.ids)
+
+    def write(self, path: Path) -> None:
+        """Write the key file atomically with mode 0600."""
+        content = {
+            "current": self._current,
+            "keys": {key_id: base64.b64encode(self._keys[key_id]).decode() for key_id in self.ids},
+        }
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+
+    def __contains__(self, key_id: object) -> bool:
+        return key_id in self._keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __repr__(self) -> str:
+        return f"KeyRing(current={self._current!r}, ids={self.ids!r})"
+
+
+def _acceptable_id(key_id: str) -> bool:
+    plain = key_id.replace("-", "").replace("_", "").replace(".", "")
+    return 0 < len(key_id) <= _ID_LIMIT and plain.isalnum() and key_id.isascii()
+
+
+def _decode(key_id: str, encoded: str) -> bytes:
+    try:
+        return base64.b64decode(encoded.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        raise KeyRingError(f'Key "{key_id}" is not valid base64.') from None

@@ -1,0 +1,332 @@
+"""What the store gives back and takes, as values. Column types and SQL stay in this room's other modules."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from contracts.flow import State
+from contracts.journal import JournalFate, Problem
+from contracts.model import Amount, Frozen, Instant
+
+
+class PostingState(StrEnum):
+    """Where a posting stands."""
+
+    STAGED = "staged"
+    """In the outbox, in no group: the next seal takes it."""
+    GROUPED = "grouped"
+    """In a group whose fate is open."""
+    IMPORTED = "imported"
+    POSTED = "posted"
+    REFUSED = "refused"
+    """Fusion refused it and nothing of it is left there; may be staged again under the same reference."""
+    WITHDRAWN = "withdrawn"
+    """Taken out of the outbox before it was in any group; may be staged again."""
+
+
+class GroupState(StrEnum):
+    """Where a journal group stands. The first four keep their ledger and journal source occupied."""
+
+    SEALED = "sealed"
+    SENDING = "sending"
+    """Marked: the request was about to go out, so it may have."""
+    SUBMITTED = "submitted"
+    """Fusion answered with a request id, or it was found there."""
+    RESOLVING = "resolving"
+    """The job is terminal; report and journals are being read back."""
+    REVIEW = "review"
+    """Waits for a person. Others of its ledger and source go on."""
+    CLOSED = "closed"
+    """Every member has its fate."""
+
+
+class PostingKey(Frozen):
+    """Whose posting it is; together with the ordinal the parts of its reference."""
+
+    tenant: str
+    integration: str
+    connection: str
+    """The source connection."""
+    fusion: str
+    """The target connection."""
+    kind: str
+    document_id: str
+    purpose: str
+    ordinal: int
+
+
+class PostingRow(Frozen):
+    """Intent and outcome of one target document, without its content."""
+
+    reference: str
+    key: PostingKey
+    ledger: str
+    source: str
+    currency: str
+    total: Amount
+    mapping_set: str
+    mapping_version: int
+    fingerprint: str
+    state: PostingState
+    job: str
+    staged_at: Instant
+    group_id: int | None
+    fate: JournalFate | None
+    date_moved: bool
+    suspense: bool
+
+
+class GroupRow(Frozen):
+    """A journal group without its journals."""
+
+    group_id: int
+    fusion: str
+    ledger: str
+    source: str
+    state: GroupState
+    count: int
+    """Journals sealed into it."""
+    epoch: int
+    sealed_at: Instant
+    lease_token: str | None = None
+    lease_until: Instant | None = None
+    marked_at: Instant | None = None
+    request_id: int | None = None
+    submitted_at: Instant | None = None
+    closed_at: Instant | None = None
+    evidence: dict[str, Any] = Field(default_factory=dict)
+
+
+class Member(Frozen):
+    """A journal that was sealed into a group, and what became of it there."""
+
+    reference: str
+    key: PostingKey
+    currency: str
+    total: Amount
+    fate: str
+    """A `FateKind` value for this group, or empty while open."""
+    state: PostingState
+    """Where the posting stands now; it may be in another group by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """The lease is ours: look, then `mark_sending`, then send before `until`."""
+
+    until: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another attempt may be sending, or another group occupies the ledger: come back at `until` (plus settle time)."""
+
+    until: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Fusion has it."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """An attempt marked that its request goes out, and never said how it ended. Only look; never send."""
+
+    at: Instant
+    until: Instant
+    """When that attempt's lease ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Every member has its fate already."""
+
+
+Lease = Leased | Busy | Sent | Marked | Closed
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What recording fates changed."""
+
+    applied: tuple[JournalFate, ...]
+    """Fates that were new. A repeated call applies none."""
+    open: int
+    """Members without a fate."""
+    closed: bool
+    """The group is closed, by this call or earlier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The outbox of one ledger and journal source."""
+
+    count: int
+    oldest: Instant | None
+
+
+class PostingCount(Frozen):
+    """One row of the status overview."""
+
+    fusion: str
+    ledger: str
+    source: str
+    state: PostingState
+    count: int
+    oldest: Instant
+
+
+class DocumentRow(Frozen):
+    """How a source document's newest fetched version ended or waits."""
+
+    tenant: str
+    integration: str
+    connection: str
+    kind: str
+    id: str
+    modified_at: Instant
+    fingerprint: str = ""
+    state: State
+    reason: str = ""
+    problems: tuple[Problem, ...] = ()
+    job: str = ""
+    at: Instant
+
+
+class ConnectionHealth(StrEnum):
+    WORKING = "working"
+    UNAVAILABLE = "unavailable"
+    """Outage: sends pause and are retried."""
+    MISCONFIGURED = "misconfigured"
+    """Sign-in or permission is refused: a person must act."""
+
+
+class ConnectionState(Frozen):
+    connection: str
+    state: ConnectionHealth
+    sentence: str
+    since: Instant
+    """When this state began."""
+    marked_at: Instant
+    """When it was last seen."""
+
+
+class SecretName(Frozen):
+    """A secret without its value."""
+
+    tenant: str
+    connection: str
+    name: str
+    values: int
+    """How many are valid at the moment; two during a rotation."""
+    newest: Instant
+    oldest: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Answer of `wakeups.ring`."""
+
+    number: int
+    needed: bool
+    """False: a confirmed start or signal has not been taken yet and will see this change as well."""
+
+
+class Receipt(Frozen):
+    """Evidence of one webhook delivery, whatever its verdict."""
+
+    tenant: str
+    connection: str
+    delivery_id: str
+    verdict: str
+    status: int
+    """HTTP status of our answer."""
+    workflow_id: str = ""
+    received_at: Instant
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEntry:
+    """A start that Temporal has not confirmed yet."""
+
+    id: int
+    tenant: str
+    connection: str
+    workflow_id: str
+    number: int
+    """The ring to confirm once it is started; 0 for none."""
+    request: str
+    """The start request as JSON."""
+    received_at: Instant
+
+
+class AuditEvent(Frozen):
+    """One thing that happened to a document."""
+
+    tenant: str
+    connection: str
+    kind: str
+    document_id: str
+    at: Instant
+    action: str
+    """snake_case: fetched, mapped, staged, submitted, imported, posted, refused, skipped, decided, ..."""
+    sentence: str
+    details: dict[str, Any] = Field(default_factory=dict)
+    """Ids, versions and counts; no personal data."""
+    job: str = ""
+    payload: str | None = Field(default=None, repr=False)
+    """A document worth keeping as it was, e.g. the original of a refused one. Stored sealed."""
+
+
+class AuditRow(AuditEvent):
+    id: int
+
+
+class CrossReference(Frozen):
+    """Two records of two systems that are the same thing."""
+
+    tenant: str
+    connection: str
+    kind: str
+    id: str
+    target_connection: str
+    target_kind: str
+    target_id: str
+    at: Instant
+
+
+class Reconciliation(Frozen):
+    """Source total against ledger total of one currency and span of time."""
+
+    tenant: str
+    integration: str
+    connection: str
+    currency: str
+    since: Instant
+    until: Instant
+    source_total: Amount
+    ledger_total: Amount
+    source_count: int
+    ledger_count: int
+    duplicates: int = 0
+    missing: int = 0
+    in_review: int = 0
+    details: dict[str, Any] = Field(default_factory=dict)
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A rotating token of one connection."""
+
+    value: str
+    expires_at: Instant | None
+
+    def __repr__(self) -> str:
+        return f"Token(value=..., expires_at={self.expires_at!r})"

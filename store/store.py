@@ -1,0 +1,132 @@
+# ruff: noqa: N818 -- the names say what happened; that they are errors is said by where they stand
+"""The store: one database, its vault, and a repository per concern."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
+
+from store import audit, deliveries, postings, secrets, tokens
+from store.audit import Audit
+from store.connections import Connections
+from store.cross_references import CrossReferences
+from store.database import Database, StoreError
+from store.deliveries import Deliveries
+from store.documents import Documents
+from store.epochs import Epochs
+from store.groups import Groups
+from store.journals import Journals
+from store.mapping_sets import MappingSets
+from store.postgresql_database import PostgreSQLDatabase
+from store.reconciliations import Reconciliations
+from store.rewrapping import rewrap
+from store.secrets import Secrets
+from store.sqlite_database import SQLiteDatabase
+from store.tokens import Tokens
+from store.vault import Vault
+from store.wakeups import Wakeups
+from store.watermarks import Watermarks
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class StoreOutdated(StoreError):
+    """The tables are not those this version works with."""
+
+    def __init__(self, found: str | None, wanted: str | None) -> None:
+        super().__init__(
+            f"The store's tables are at revision {found or 'none'}, this version works with {wanted}. "
+            "Start a worker of this version, or call `Store.migrate`, to bring them up to date."
+        )
+
+
+class Store:
+    """Evidence, lease and outbox. Made by `Store.open`; safe to use from any number of tasks."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+        self.secrets = Secrets(database, vault)
+        self.tokens = Tokens(database, vault)
+        self.connections = Connections(database)
+        self.mapping_sets = MappingSets(database)
+        self.wakeups = Wakeups(database)
+        self.documents = Documents(database)
+        self.journals = Journals(database, vault)
+        self.groups = Groups(database, vault)
+        self.cross_references = CrossReferences(database)
+        self.watermarks = Watermarks(database)
+        self.deliveries = Deliveries(database, vault)
+        self.audit = Audit(database, vault)
+        self.reconciliations = Reconciliations(database)
+        self.epochs = Epochs(database)
+
+    @classmethod
+    def open(cls, url: str, vault: Vault, *, pool_size: int = 10) -> Self:
+        """`url`: `sqlite+aiosqlite:///file.db` or `postgresql+asyncpg://user:password@host/database`.
+
+        Connects with the first use. `pool_size`: PostgreSQL connections kept open; twice as many may be used at once.
+        Raises `ValueError` for another kind of database.
+        """
+        parsed = make_url(url)
+        match parsed.get_backend_name():
+            case "sqlite":
+                return cls(SQLiteDatabase(parsed), vault)
+            case "postgresql" | "postgres":
+                return cls(PostgreSQLDatabase(parsed, pool_size=pool_size), vault)
+            case other:
+                raise ValueError(f"The store works on sqlite and postgresql, not on {other}.")
+
+    async def migrate(self) -> None:
+        """Bring the tables up to date. Any number of processes may call it at once; one of them works."""
+        await self._database.migrate(_upgrade)
+
+    async def check(self) -> None:
+        """The database answers and has the tables of this version. Raises `StoreUnavailable`, `StoreOutdated`."""
+        wanted = ScriptDirectory.from_config(_alembic()).get_current_head()
+        found = await self._database.read(lambda at: MigrationContext.configure(at).get_current_revision())
+        if found != wanted:
+            raise StoreOutdated(found, wanted)
+
+    async def rewrap(self) -> int:
+        """Put everything that is sealed under the ring's current key; afterwards old keys may leave the ring.
+
+        Gives how many values changed. Raises `store.keyring.KeyMissing` when an old key is gone too early.
+        """
+        changed = 0
+        for sealed in (secrets.SEALED, tokens.SEALED, postings.SEALED, deliveries.SEALED, audit.SEALED):
+            changed += await rewrap(self._database, self._vault, sealed)
+        return changed
+
+    async def aclose(self) -> None:
+        """Finish what was asked, then close every connection."""
+        await self._database.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"Store({self._database!r})"
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _alembic()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
