@@ -258,7 +258,7 @@ class Deliveries:
     async def _attempt(self, delivery: Delivery, hook: Subscription, signed_at: datetime) -> int | None:
         domain = urlsplit(hook.destination).netloc
         now = self._now()
-        if self._blocked.get(domain, now) > now:
+        if self.blocked(domain):
             return None
         headers = {
             **hook.headers,
@@ -285,6 +285,11 @@ class Deliveries:
         return hook.destination
 
     # Failing destinations
+
+    def blocked(self, domain: str) -> bool:
+        """True while the vendor sends nothing to this domain."""
+        until = self._blocked.get(domain)
+        return until is not None and until > self._now()
 
     def _judge(self, hook: Subscription, domain: str, *, success: bool) -> None:
         """Block a domain for three minutes once 100 requests within two were less than 90 % successful."""

@@ -1,0 +1,218 @@
+"""Webhooks: who gets them, how they are signed, and everything that goes wrong on the way."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from sandbox.bigcommerce import US_SHOP, Rule, Shape, draft
+from sandbox.bigcommerce.webhooks import LADDER, signature
+
+SECRET = "0123456789abcdefclientsecret"
+BODY = (
+    b'{"scope":"store/order/updated","store_id":"1025646","data":{"type":"order","id":250},'
+    b'"hash":"dd70c0976e06b67aaf671e73f49dcb79230ebf9d","created_at":1561479335,"producer":"stores/abc123"}'
+)
+
+
+def order(us, **more):
+    return us.shop.place(draft(Shape.ORDINARY, US_SHOP), **more)
+
+
+def bodies(us) -> list[dict]:
+    return [json.loads(received.body) for received in us.receiver.got]
+
+
+def test_the_signature_is_an_hmac_with_the_raw_client_secret() -> None:
+    headers = signature(SECRET, "msg_test_1", datetime.fromtimestamp(1561479336, UTC), BODY)
+    assert headers["webhook-signature"] == "v1,4UmQcH2qjKzYM7gijMM3F/gh9Yx1trMht4JxBy4JGXw="
+
+
+async def test_a_delivery_is_thin_signed_and_carries_the_custom_headers(us) -> None:
+    await us.hook("store/order/created", headers={"X-Connector-Secret": "door"})
+    placed = order(us)
+    await us.settled()
+    (received,) = us.receiver.got
+    body = json.loads(received.body)
+    assert body["scope"] == "store/order/created"
+    assert body["data"] == {"type": "order", "id": placed.id}
+    assert body["store_id"] == "1025646"
+    assert body["producer"] == "stores/us1abc"
+    assert len(body["hash"]) == 40
+    assert list(body) == ["scope", "store_id", "data", "hash", "created_at", "producer"]
+    assert received.headers["x-connector-secret"] == "door"
+    signed = f"{received.headers['webhook-id']}.{received.headers['webhook-timestamp']}.".encode() + received.body
+    digest = hmac.new(SECRET.encode(), signed, hashlib.sha256).digest()
+    assert received.headers["webhook-signature"] == "v1," + base64.b64encode(digest).decode()
+
+
+async def test_a_wildcard_hook_gets_everything_below_it_and_an_exact_one_only_its_own(us) -> None:
+    await us.hook("store/order/*")
+    placed = order(us)
+    us.shop.ship(placed.id)
+    await us.settled()
+    scopes = {body["scope"] for body in bodies(us)}
+    assert scopes == {
+        "store/order/created",
+        "store/order/transaction/created",
+        "store/order/statusUpdated",
+        "store/order/updated",
+    }
+
+
+async def test_a_transactions_webhook_names_its_order_as_text(us) -> None:
+    await us.hook("store/order/transaction/created")
+    placed = order(us)
+    await us.settled()
+    assert bodies(us)[0]["data"]["order_id"] == str(placed.id)
+
+
+async def test_a_duplicate_has_the_same_id_and_hash(us) -> None:
+    await us.hook("store/order/created")
+    us.store.deliveries.rules.append(Rule("duplicate", times=1))
+    order(us)
+    await us.settled()
+    first, second = us.receiver.got
+    assert first.body == second.body
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+
+
+async def test_a_dropped_webhook_is_never_sent(us) -> None:
+    await us.hook("store/order/created")
+    us.store.deliveries.rules.append(Rule("drop", times=1))
+    lost, kept = order(us), order(us)
+    await us.settled()
+    assert [body["data"]["id"] for body in bodies(us)] == [kept.id]
+    assert {delivery.order_id: delivery.state for delivery in us.store.deliveries.log}[lost.id] == "dropped"
+
+
+async def test_held_webhooks_arrive_in_reverse(us) -> None:
+    await us.hook("store/order/created")
+    us.store.deliveries.rules.append(Rule("hold", times=3))
+    ids = [order(us).id for _ in range(3)]
+    await us.settled()
+    assert us.receiver.got == []
+    assert us.store.deliveries.release(order="reversed") == 3
+    await us.settled()
+    assert [body["data"]["id"] for body in bodies(us)] == ids[::-1]
+
+
+async def test_a_late_webhook_comes_after_a_later_one(us) -> None:
+    await us.hook("store/order/created")
+    us.store.deliveries.rules.append(Rule("delay", times=1, seconds=0.1))
+    late, prompt = order(us), order(us)
+    await us.settled()
+    assert [body["data"]["id"] for body in bodies(us)] == [prompt.id, late.id]
+
+
+async def test_a_refused_delivery_is_repeated_with_the_same_id(us) -> None:
+    await us.hook("store/order/created")
+    us.receiver.refusals = [500, 404]
+    order(us)
+    await us.settled()
+    assert len({received.headers["webhook-id"] for received in us.receiver.got}) == 1
+    (delivery,) = us.store.deliveries.log
+    assert [attempt.status for attempt in delivery.attempts] == [500, 404, 200]
+    assert delivery.state == "delivered"
+
+
+async def test_after_eleven_retries_the_hook_is_deactivated_until_it_is_switched_on_again(us) -> None:
+    hook = await us.hook("store/order/created")
+    us.receiver.status = 500
+    missed = order(us)
+    await us.settled()
+    assert len(us.receiver.got) == 1 + len(LADDER) == 12
+    assert (await us.http.get(f"/v3/hooks/{hook['id']}")).json()["data"]["is_active"] is False
+    assert len(us.store.deliveries.mails) == 1
+    us.receiver.status = 200
+    order(us)
+    await us.settled()
+    assert len(us.receiver.got) == 12
+    await us.http.put(f"/v3/hooks/{hook['id']}", json={"is_active": True})
+    heard = order(us)
+    await us.settled()
+    assert bodies(us)[-1]["data"]["id"] == heard.id
+    assert missed.id not in [body["data"]["id"] for body in bodies(us)[12:]]
+
+
+async def test_the_exception_hook_hears_of_retries_and_of_the_end(us) -> None:
+    await us.hook("store/order/created")
+    await us.hook("store/hook/deliveryException", destination="https://connector.example.com/alarm")
+    us.receiver.closed = "/webhooks/"
+    order(us)
+    await us.settled()
+    codes = [body["data"]["error_code"] for body in bodies(us) if body["scope"].startswith("store/hook")]
+    assert {90001, 90002} <= set(codes)
+
+
+async def test_a_domain_that_mostly_fails_is_blocked_for_a_while(us) -> None:
+    us.store.deliveries.time_scale = 0.05
+    await us.hook("store/order/created")
+    us.receiver.closed = "/webhooks/"
+    for _ in range(110):
+        order(us)
+    for _ in range(1000):
+        if us.store.deliveries.blocked("connector.example.com"):
+            break
+        await asyncio.sleep(0.02)
+    assert us.store.deliveries.blocked("connector.example.com")
+    assert 100 <= len(us.receiver.got) < 140
+
+
+async def test_hooks_want_https_and_are_seen_only_by_their_account(us) -> None:
+    plain = await us.http.post("/v3/hooks", json={"scope": "store/order/*", "destination": "http://x.example.com/a"})
+    assert plain.status_code == 422
+    missing = await us.http.post("/v3/hooks", json={"scope": "store/order/*"})
+    assert missing.json()["errors"] == {"destination": "error.path.missing."}
+    unknown = await us.http.post("/v3/hooks", json={"scope": "store/boat/*", "destination": "https://x.example.com"})
+    assert unknown.status_code == 400
+    hook = await us.hook()
+    again = await us.http.post("/v3/hooks", json={"scope": hook["scope"], "destination": hook["destination"]})
+    assert again.status_code == 422
+    assert [known["id"] for known in (await us.http.get("/v3/hooks")).json()["data"]] == [hook["id"]]
+    deleted = await us.http.delete(f"/v3/hooks/{hook['id']}")
+    assert (deleted.status_code, deleted.json()["data"]["id"]) == (200, hook["id"])
+    gone = await us.http.get(f"/v3/hooks/{hook['id']}")
+    assert gone.json()["title"] == f"Webhook with id [{hook['id']}] not found"
+
+
+async def test_a_new_hook_stays_silent_until_it_is_active(us) -> None:
+    us.store.subscriptions._activation_delay = 60
+    await us.hook("store/order/created")
+    order(us)
+    us.twin.clock.advance(61)
+    heard = order(us)
+    await us.settled()
+    assert [body["data"]["id"] for body in bodies(us)] == [heard.id]
+
+
+async def test_a_recorded_delivery_can_be_sent_once_more(us) -> None:
+    await us.hook("store/order/created")
+    order(us)
+    await us.settled()
+    us.store.deliveries.repeat(us.store.deliveries.log[0].webhook_id)
+    await us.settled()
+    assert us.receiver.got[0].body == us.receiver.got[1].body
+    with pytest.raises(LookupError):
+        us.store.deliveries.repeat("msg_none")
+
+
+async def test_bad_luck_can_be_ordered_over_http(us) -> None:
+    await us.hook("store/order/created")
+    luck = "/_twin/stores/us1abc/luck"
+    assert (await us.control.post(luck, json={"action": "drop", "times": 1})).status_code == 200
+    assert (await us.control.post(luck, json={"mood": "bad"})).status_code == 400
+    order(us)
+    await us.settled()
+    told = (await us.control.get("/_twin/stores/us1abc/deliveries", params={"state": "dropped"})).json()
+    assert told["count"] == 1
+
+
+async def test_no_secret_is_shown(us) -> None:
+    assert SECRET not in repr(us.store.settings)
+    assert SECRET not in repr(us.store.accounts)
+    assert "us-token" not in repr(us.store.accounts)
