@@ -54,6 +54,7 @@ class InterfaceRow:
     """Position among the rows of its file, from 1."""
     values: dict[str, str]
     accounting_date: date
+    conversion_date: date | None
     load_request: int
     status: str = "NEW"
 
@@ -126,15 +127,16 @@ def _row(cells: list[str], line: int, date_format: str, request_id: int, row_id:
         if len(values[column]) > length:
             raise FileRejectedError(f"Line {line}: {column} is longer than {length} characters.")
     accounting_date = _date(values["ACCOUNTING_DATE"], date_format, line, "ACCOUNTING_DATE")
-    for column in ("DATE_CREATED", "CURRENCY_CONVERSION_DATE"):
-        if values[column]:
-            _date(values[column], date_format, line, column)
+    if values["DATE_CREATED"]:
+        _date(values["DATE_CREATED"], date_format, line, "DATE_CREATED")
+    given = values["CURRENCY_CONVERSION_DATE"]
+    conversion_date = _date(given, date_format, line, "CURRENCY_CONVERSION_DATE") if given else None
     for column in _AMOUNTS:
         if values[column]:
             _amount(values[column], line, column)
     if bool(values["ENTERED_DR"]) == bool(values["ENTERED_CR"]):
         raise FileRejectedError(f"Line {line}: exactly one of ENTERED_DR and ENTERED_CR must be given.")
-    return InterfaceRow(row_id, line, values, accounting_date, request_id)
+    return InterfaceRow(row_id, line, values, accounting_date, conversion_date, request_id)
 
 
 def _date(text: str, date_format: str, line: int, column: str) -> date:

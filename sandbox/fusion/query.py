@@ -202,7 +202,7 @@ def compare(value: object, operator: str, literal: str) -> bool:
         "<=": actual <= wanted,
         ">=": actual >= wanted,
     }
-    return outcomes[operator]
+    return bool(outcomes[operator])
 
 
 def parse_finder(text: str) -> tuple[str, dict[str, str]]:

@@ -42,7 +42,7 @@ WIDTH = 132
 
 @dataclass(frozen=True)
 class ErrorLine:
-    """One interface row that was refused. `line` counts the rows of its group from 1, in file order."""
+    """One interface row that was refused. `line` is its line in the file, from 1."""
 
     codes: tuple[str, ...]
     line: int

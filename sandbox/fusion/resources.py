@@ -1,0 +1,289 @@
+"""Collections of the REST framework: paging, projection, children, opaque keys (Oracle Fusion: 2.2 to 2.5)."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sandbox.fusion.answers import RestError
+from sandbox.fusion.query import QueryError, parse, parse_finder, sort
+
+DEFAULT_LIMIT, LIMIT = 25, 500
+
+
+@dataclass
+class Entity:
+    """One row: what it shows, and what it stands for (children are found from that)."""
+
+    values: dict[str, Any]
+    subject: Any = None
+
+
+Rows = Callable[[], list[Entity]]
+
+
+@dataclass
+class Resource:
+    """A collection. `key` is the attribute in item addresses; None: an opaque hash nobody can compute."""
+
+    name: str
+    attributes: tuple[str, ...]
+    rows: Callable[[Any], list[Entity]]
+    """Rows of a parent's subject (None at the top)."""
+    key: str | None = None
+    hash_of: tuple[str, ...] = ()
+    unqueryable: frozenset[str] = frozenset()
+    finders: Mapping[str, Callable[[Mapping[str, str]], list[Entity]]] = field(default_factory=dict)
+    children: tuple[Resource, ...] = ()
+    parent_path: tuple[str, ...] = ()
+
+    def item_key(self, entity: Entity) -> str:
+        """What stands in an item's address."""
+        if self.key:
+            return str(entity.values[self.key])
+        text = "/".join(str(entity.values.get(name, "")) for name in self.hash_of)
+        return "00020000000EACED00057708" + hashlib.sha256(f"{self.name}:{text}".encode()).hexdigest()[:24].upper()
+
+    def child(self, name: str) -> Resource | None:
+        return next((each for each in self.children if each.name == name), None)
+
+    def queryable(self, attribute: str) -> bool:
+        return attribute in self.attributes and attribute not in self.unqueryable
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A collection's query parameters, understood. Unknown ones are a 400."""
+
+    version: int
+    limit: int
+    offset: int
+    q: str = ""
+    finder: str = ""
+    order_by: str = ""
+    only_data: bool = False
+    total: bool = False
+    links: tuple[str, ...] = ()
+    fields: Mapping[str, tuple[str, ...]] | None = None
+    """Attributes by accessor; the resource's own under the empty name."""
+    expand: tuple[str, ...] = ()
+    """Children to include, nested ones with dots; `all` stands for every one."""
+
+    @classmethod
+    def read(cls, parameters: Mapping[str, str], version: str | None) -> Ask:
+        """Raises `RestError` 400 for what the framework does not accept."""
+        known = {
+            "q", "finder", "fields", "expand", "onlyData", "links", "limit", "offset", "totalResults", "orderBy",
+            "dependency", "effectiveDate",
+        }  # fmt: skip
+        for name in parameters:
+            if name not in known:
+                raise RestError(400, f"URL request parameter {name} cannot be used in this context.")
+        fields = _fields(parameters["fields"]) if parameters.get("fields") else None
+        expand = tuple(filter(None, parameters.get("expand", "").split(",")))
+        limit = _whole(parameters, "limit", DEFAULT_LIMIT)
+        return cls(
+            version=_version(version),
+            limit=min(limit, LIMIT) if limit > 0 else DEFAULT_LIMIT,
+            offset=_whole(parameters, "offset", 0),
+            q=parameters.get("q", ""),
+            finder=parameters.get("finder", ""),
+            order_by=parameters.get("orderBy", ""),
+            only_data=parameters.get("onlyData", "").lower() == "true",
+            total=parameters.get("totalResults", "").lower() == "true",
+            links=tuple(filter(None, parameters.get("links", "").split(","))),
+            fields=fields,
+            expand=() if fields else expand,
+        )
+
+
+def _version(text: str | None) -> int:
+    version = text or "1"
+    if not version.isdigit() or not 1 <= int(version) <= 9:
+        raise RestError(400, f"The REST framework version {version} is not supported.")
+    return int(version)
+
+
+def _whole(parameters: Mapping[str, str], name: str, default: int) -> int:
+    text = parameters.get(name, "")
+    if not text:
+        return default
+    if not text.isdigit():
+        raise RestError(400, f"URL request parameter {name} must be a whole number.")
+    return int(text)
+
+
+def _fields(text: str) -> dict[str, tuple[str, ...]]:
+    fields: dict[str, tuple[str, ...]] = {}
+    for part in text.split(";"):
+        accessor, colon, names = part.partition(":")
+        if not colon:
+            accessor, names = "", part
+        fields[accessor.strip()] = tuple(name.strip() for name in names.split(",") if name.strip())
+    return fields
+
+
+@dataclass
+class Pages:
+    """Answers requests for collections and items. `shuffle` breaks the order of unsorted reads."""
+
+    base: str
+    shuffle: random.Random | None = None
+
+    def collection(self, resource: Resource, ask: Ask, parent: Any = None, path: str = "") -> dict[str, Any]:
+        """One page. Raises `RestError` 400 for a query the resource cannot take."""
+        path = path or resource.name
+        found = self._found(resource, ask, parent)
+        page = found[ask.offset : ask.offset + ask.limit]
+        document: dict[str, Any] = {
+            "items": [self.item(resource, entity, ask, f"{path}/{resource.item_key(entity)}") for entity in page],
+            "count": len(page),
+            "hasMore": ask.offset + len(page) < len(found),
+            "limit": ask.limit,
+            "offset": ask.offset,
+            "links": [{"rel": "self", "href": f"{self.base}/{path}", "name": resource.name, "kind": "collection"}],
+        }
+        if ask.total:
+            document["totalResults"] = len(found)
+        return document
+
+    def _found(self, resource: Resource, ask: Ask, parent: Any) -> list[Entity]:
+        try:
+            if ask.finder:
+                name, variables = parse_finder(ask.finder)
+                find = resource.finders.get(name)
+                if name == "PrimaryKey" and resource.key and resource.key in variables:
+                    wanted = variables[resource.key]
+                    entities = [each for each in resource.rows(parent) if resource.item_key(each) == wanted]
+                elif find is None:
+                    raise RestError(400, f"The finder {name} is not known.")
+                else:
+                    entities = find(variables)
+            else:
+                entities = resource.rows(parent)
+            if ask.q:
+                matches = parse(ask.q, version=ask.version, queryable=resource.queryable)
+                entities = [each for each in entities if matches(each.values)]
+            if ask.order_by:
+                # Sorting keeps equal rows in whatever order they came: only a unique sort is stable.
+                if self.shuffle:
+                    self.shuffle.shuffle(entities := list(entities))
+                places = {id(each.values): each for each in entities}
+                rows = sort([each.values for each in entities], ask.order_by, known=resource.attributes.__contains__)
+                return [places[id(row)] for row in rows]
+            if self.shuffle:
+                self.shuffle.shuffle(entities := list(entities))
+        except QueryError as error:
+            raise RestError(400, str(error)) from error
+        return entities
+
+    def item(self, resource: Resource, entity: Entity, ask: Ask, path: str) -> dict[str, Any]:
+        """An item with the children the request asks for."""
+        shown = dict(entity.values)
+        if ask.fields is not None and "" in ask.fields:
+            unknown = [name for name in ask.fields[""] if name not in resource.attributes]
+            if unknown:
+                raise RestError(400, f"URL request parameter fields cannot be used in this context: {unknown[0]}.")
+            shown = {name: shown.get(name) for name in ask.fields[""]}
+        elif ask.fields is not None:
+            shown = {}
+        for child in resource.children:
+            if self._included(child, ask):
+                shown[child.name] = self._expanded(child, entity, ask, path)
+        if not ask.only_data:
+            shown["links"] = self._links(resource, entity, ask, path)
+        return shown
+
+    def _included(self, child: Resource, ask: Ask) -> bool:
+        if ask.fields is not None:
+            return any(name == child.name or name.startswith(f"{child.name}.") for name in ask.fields)
+        return any(name == "all" or name.split(".")[0] == child.name for name in ask.expand)
+
+    def _expanded(self, child: Resource, entity: Entity, ask: Ask, path: str) -> Any:
+        def below(name: str) -> str | None:
+            return name.removeprefix(f"{child.name}.") if name.startswith(f"{child.name}.") else None
+
+        fields = None
+        if ask.fields is not None:
+            deeper = {rest: names for name, names in ask.fields.items() if (rest := below(name))}
+            fields = {"": ask.fields.get(child.name, child.attributes), **deeper}
+        inner = Ask(
+            version=ask.version,
+            limit=LIMIT if ask.version < 3 else DEFAULT_LIMIT,
+            offset=0,
+            only_data=ask.only_data,
+            links=ask.links,
+            fields=fields,
+            expand=tuple(rest for name in ask.expand if (rest := below(name))),
+        )
+        document = self.collection(child, inner, entity.subject, f"{path}/child/{child.name}")
+        if ask.version < 3:
+            return document["items"]
+        if ask.only_data:
+            document.pop("links")
+        return document
+
+    def _links(self, resource: Resource, entity: Entity, ask: Ask, path: str) -> list[dict[str, Any]]:
+        href = f"{self.base}/{path}"
+        links: list[dict[str, Any]] = [
+            {"rel": rel, "href": href, "name": resource.name, "kind": "item"} for rel in ("self", "canonical")
+        ]
+        if path.count("/child/"):
+            above = path.rpartition("/child/")[0]
+            name = above.rpartition("/")[0].rpartition("/")[2]
+            links.append({"rel": "parent", "href": f"{self.base}/{above}", "name": name, "kind": "item"})
+        links += [
+            {"rel": "child", "href": f"{href}/child/{child.name}", "name": child.name, "kind": "collection"}
+            for child in resource.children
+        ]
+        return [link for link in links if not ask.links or link["rel"] in ask.links]
+
+    def one(self, resource: Resource, key: str, parent: Any = None) -> Entity:
+        """The item with this key. Raises `RestError` 404."""
+        for entity in resource.rows(parent):
+            if resource.item_key(entity) == key:
+                return entity
+        raise RestError(404, "The requested resource was not found.")
+
+
+def describe(resource: Resource, samples: Sequence[Entity]) -> dict[str, Any]:
+    """What `/describe` says: attributes with type and queryability, finders, children."""
+    values = samples[0].values if samples else {}
+    attributes = [
+        {
+            "name": name,
+            "type": _type(values.get(name)),
+            "updatable": False,
+            "mandatory": name == resource.key,
+            "queryable": resource.queryable(name),
+        }
+        for name in resource.attributes
+    ]
+    finders = [{"name": name} for name in (*(("PrimaryKey",) if resource.key else ()), *resource.finders)]
+    return {
+        "Resources": {
+            resource.name: {
+                "attributes": attributes,
+                "collection": {"finders": finders, "links": [], "actions": [{"name": "get", "method": "GET"}]},
+                "item": {"links": [], "actions": [{"name": "get", "method": "GET"}]},
+                "children": {child.name: {"attributes": list(child.attributes)} for child in resource.children},
+            }
+        }
+    }
+
+
+def _type(value: object) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, Decimal):
+        return "number"
+    if isinstance(value, datetime):
+        return "datetime"
+    return "date" if isinstance(value, date) else "string"
