@@ -436,7 +436,7 @@ def test_yen_have_no_decimals_and_dinars_have_three() -> None:
         + [line(3, total_ex_tax="0.3340", total_inc_tax="0.3340")],
     )
 
-    assert (yen.minor_units, [one.net for one in yen.lines], yen.rounding) == (0, [D(299), D(300), D(300)], 0)
+    assert (yen.minor_units, [one.net for one in yen.lines], yen.rounding) == (0, [D(299), D(300), D(300)], D(0))
     assert (dinars.minor_units, sum(one.net for one in dinars.lines)) == (3, D("0.900"))
 
 
