@@ -105,8 +105,9 @@ def agrees(sale: Sale, truth: Truth, *, once_rounded: bool) -> None:
     slack = Decimal("0.01") if once_rounded else Decimal(0)
     assert abs(sale.rounding) <= slack
     net: dict[str, Decimal] = {}
-    for booked in (*sale.lines, *sale.charges):
-        net[booked.kind] = net.get(booked.kind, Decimal(0)) + booked.net
+    parts = [*((str(one.kind), one.net) for one in sale.lines), *((str(one.kind), one.net) for one in sale.charges)]
+    for kind, amount in parts:
+        net[kind] = net.get(kind, Decimal(0)) + amount
     for kind in net | truth.net:
         expected = truth.net.get(kind, Decimal(0))
         assert abs(net.get(kind, Decimal(0)) - expected) <= slack, f"{kind}: {net} is not {truth.net}"
