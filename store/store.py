@@ -23,6 +23,7 @@ from store.epochs import Epochs
 from store.groups import Groups
 from store.journals import Journals
 from store.mapping_sets import MappingSets
+from store.overview import Overview
 from store.postgresql_database import PostgreSQLDatabase
 from store.reconciliations import Reconciliations
 from store.rewrapping import rewrap
@@ -66,6 +67,7 @@ class Store:
         self.audit = Audit(database, vault)
         self.reconciliations = Reconciliations(database)
         self.epochs = Epochs(database)
+        self.overview = Overview(database)
 
     @classmethod
     def open(cls, url: str, vault: Vault, *, pool_size: int = 10) -> Self:

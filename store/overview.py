@@ -1,0 +1,134 @@
+"""What operators ask for: many rows at once, read only."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+
+from contracts.flow import State
+from contracts.model import Frozen, Instant
+from store.database import Database
+from store.postings import posting_of
+from store.rows import DocumentRow, GroupRow, Pending, PostingRow, PostingState
+from store.schema import documents, group_members, inbox, journal_groups, postings
+
+_CHUNK: Final = 500
+_POSTING_COLUMNS: Final = tuple(column for column in postings.c if column.name not in ("content", "digest"))
+
+
+class DocumentCount(Frozen):
+    """Source documents of one integration in one state."""
+
+    integration: str
+    state: State
+    count: int
+    oldest: Instant
+    """Since when the longest standing one is in this state."""
+
+
+class Membership(Frozen):
+    """One group a journal was sealed into, and what became of it there."""
+
+    group: GroupRow
+    fate: str
+    """A `FateKind` value, or empty while open."""
+
+
+class Overview:
+    """Questions across documents. Nothing here decides anything, so nothing here takes a lock."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def document_counts(self) -> tuple[DocumentCount, ...]:
+        """By integration and state."""
+        table = documents.c
+        statement = (
+            select(table.integration, table.state, func.count(), func.min(table.at, type_=table.at.type))
+            .group_by(table.integration, table.state)
+            .order_by(table.integration, table.state)
+        )
+
+        def unit(connection: Connection) -> tuple[DocumentCount, ...]:
+            return tuple(
+                DocumentCount(integration=integration, state=State(state), count=count, oldest=oldest)
+                for integration, state, count, oldest in connection.execute(statement)
+            )
+
+        return await self._database.read(unit)
+
+    async def documents(self, connection: str, kind: str, ids: Iterable[str]) -> dict[str, DocumentRow]:
+        """The documents among these ids that were ever settled or parked."""
+        wanted = sorted(set(ids))
+
+        def unit(at: Connection) -> dict[str, DocumentRow]:
+            found: dict[str, DocumentRow] = {}
+            for start in range(0, len(wanted), _CHUNK):
+                rows = at.execute(
+                    select(documents).where(
+                        documents.c.connection == connection,
+                        documents.c.kind == kind,
+                        documents.c.id.in_(wanted[start : start + _CHUNK]),
+                    )
+                )
+                found |= {row.id: DocumentRow.model_validate(dict(row._mapping)) for row in rows}
+            return found
+
+        return await self._database.read(unit)
+
+    async def postings(self, references: Iterable[str]) -> dict[str, PostingRow]:
+        """Postings by reference; unheard-of references are left out."""
+        wanted = sorted(set(references))
+
+        def unit(at: Connection) -> dict[str, PostingRow]:
+            found: dict[str, PostingRow] = {}
+            for start in range(0, len(wanted), _CHUNK):
+                chosen = postings.c.reference.in_(wanted[start : start + _CHUNK])
+                found |= {row.reference: posting_of(row) for row in at.execute(select(*_POSTING_COLUMNS).where(chosen))}
+            return found
+
+        return await self._database.read(unit)
+
+    async def unposted(self) -> tuple[PostingRow, ...]:
+        """Journals in the ledger that nobody posted yet, longest waiting first."""
+        return await self._postings(postings.c.state == PostingState.IMPORTED, oldest_by=postings.c.fate_at)
+
+    async def noteworthy(self) -> tuple[PostingRow, ...]:
+        """Journals an accountant wants to know of: date moved to another period, or an amount on suspense."""
+        listed = and_(or_(postings.c.date_moved, postings.c.suspense), postings.c.state != PostingState.WITHDRAWN)
+        return await self._postings(listed, oldest_by=postings.c.staged_at)
+
+    async def memberships(self, reference: str) -> tuple[Membership, ...]:
+        """Every group a journal was ever in, oldest first: refused neighbours make it more than one."""
+        statement = (
+            select(journal_groups, group_members.c.fate)
+            .join(group_members, group_members.c.group_id == journal_groups.c.id)
+            .where(group_members.c.reference == reference)
+            .order_by(journal_groups.c.id)
+        )
+
+        def unit(connection: Connection) -> tuple[Membership, ...]:
+            return tuple(_membership(dict(row._mapping)) for row in connection.execute(statement))
+
+        return await self._database.read(unit)
+
+    async def inbox(self) -> Pending:
+        """Deliveries that Temporal has not taken yet."""
+        statement = select(func.count(), func.min(inbox.c.received_at, type_=inbox.c.received_at.type))
+
+        def unit(connection: Connection) -> Pending:
+            count, oldest = connection.execute(statement).one()
+            return Pending(count=count, oldest=oldest)
+
+        return await self._database.read(unit)
+
+    async def _postings(
+        self, condition: ColumnElement[bool], *, oldest_by: ColumnElement[Any]
+    ) -> tuple[PostingRow, ...]:
+        statement = select(*_POSTING_COLUMNS).where(condition).order_by(oldest_by, postings.c.reference)
+        return await self._database.read(lambda at: tuple(posting_of(row) for row in at.execute(statement)))
+
+
+def _membership(row: dict[str, Any]) -> Membership:
+    fate, group_id = row.pop("fate"), row.pop("id")
+    return Membership(group=GroupRow.model_validate({**row, "group_id": group_id}), fate=fate)
