@@ -110,7 +110,7 @@ class Admission:
                     request.workflow_id,
                     request.model_dump_json(),
                     number=number,
-                    now=request.received_at,
+                    received_at=request.received_at,
                 )
         except Exception as error:
             _log.error("inbox not usable", workflow_id=request.workflow_id, error=reason(error))

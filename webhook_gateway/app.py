@@ -88,7 +88,7 @@ def create_app(parts: GatewayParts) -> Starlette:
     The lifespan drains the inbox and writes delivery records; on shutdown it writes what is left of them.
     """
     gateway = _Gateway(parts)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/webhooks/{tenant}/{connection}", gateway.deliver, methods=["POST"]),
             Route("/webhooks/{rest:path}", gateway.deliver, methods=["POST"]),
@@ -97,6 +97,8 @@ def create_app(parts: GatewayParts) -> Starlette:
         ],
         lifespan=gateway.lifespan,
     )
+    app.router.redirect_slashes = False  # a redirected POST loses its body with many senders
+    return app
 
 
 class _Gateway:
