@@ -245,8 +245,8 @@ class VendorHttp:
         went_out = bool(request.extensions.get(_WENT_OUT, False))
         kind = failure_class(failure, went_out=went_out, write=write)
         cause = failure.__cause__ or failure
-        in_time = not isinstance(cause, TimeoutError | httpx.TimeoutException)
-        what = "was cut off" if in_time else "did not answer in time"
+        timed_out = isinstance(cause, TimeoutError | httpx.TimeoutException)
+        what = "did not answer in time" if timed_out else "was cut off"
         if kind is NotSent:
             return kind(self.connection, f"{self._who()} could not be reached for {subject}; nothing was sent.")
         if kind is InDoubt:

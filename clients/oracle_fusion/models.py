@@ -112,6 +112,7 @@ class ImportFault(Frozen):
     journal_name: str = ""
     """As Fusion prints it; may be decorated or cut. Empty when the report names no journal."""
     line: int | None = None
+    """Row of the group, in file order, where the report counts them."""
     account: str = ""
 
 
