@@ -14,6 +14,10 @@ from sandbox.kit import Clock
 
 PAGE = 50
 """Requests in one answer; the vendor states no number and no paging parameter."""
+_SORTABLE = frozenset(
+    "requestId parentRequestId absParentRequestId jobDefinitionId application product state requestType submitter"
+    " submissionTime requestedStartTime processStartTime processEndTime completedTime elapsedTime".split()
+)
 PATH = "/ess/rest/scheduler/v1/requests"
 
 _CONDITION = re.compile(r"""\s*(\w+)\s+(eq|ne|gt|ge|lt|le|co|sw|pr)(?:\s+(?:"([^"]*)"|(\S+?)))?\s*$""", re.IGNORECASE)
@@ -37,12 +41,8 @@ class SchedulerAddress:
             if parameters.get("id"):
                 wanted = set(parameters["id"].split(","))
                 rows = [row for row in rows if str(row["requestId"]) in wanted]
-            rows = [
-                dict(row)
-                for row in sort(
-                    rows, parameters.get("orderBy") or "requestId:asc", known=(rows or [{}])[0].__contains__
-                )
-            ]
+            order = parameters.get("orderBy") or "requestId:asc"
+            rows = [dict(row) for row in sort(rows, order, known=_SORTABLE.__contains__)]
         except QueryError as error:
             raise RestError(400, str(error)) from error
         items = [_projected(row, parameters) for row in rows[:PAGE]]
@@ -97,7 +97,7 @@ class SchedulerAddress:
             "elapsedTime": elapsed,
             "isCancellable": over is None,
             "isHoldable": False,
-            "requestParameters": parameters_of(request, request.submitted),
+            "requestParameters": parameters_of(request),
         }
 
 
