@@ -33,10 +33,12 @@ class StartRequest(Frozen):
 class StartError(Exception):
     """The start was not confirmed. It may still have happened, which is harmless: starting again is idempotent."""
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, sentence: str, *, outage: bool = False) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         """For people; carries no payload and no address."""
+        self.outage = outage
+        """Temporal could not be reached or has too much to do: any other start would have failed, too."""
 
 
 class Starter(Protocol):

@@ -14,7 +14,7 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import names
 from contracts.flow import OrderToJournalInput, State
@@ -39,6 +39,19 @@ SUMMARIES: Final[Mapping[str, str]] = {
     names.ORDER_TO_JOURNAL: "Order {document_id} of {connection} to the general ledger",
 }
 """One line for the Temporal UI. Business ids only: summaries are kept in the history."""
+
+OUTAGES: Final = frozenset(
+    {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.ABORTED,
+        RPCStatusCode.INTERNAL,
+        RPCStatusCode.UNKNOWN,
+    }
+)
+"""Answers that say nothing about the one request that got them. All others are refusals of that request."""
 
 
 def search_attributes(request: StartRequest) -> TypedSearchAttributes:
@@ -98,7 +111,12 @@ class TemporalStarter:
         except WorkflowAlreadyStartedError:
             return  # another start won the race: the run exists, which is all that was asked for
         except RPCError as error:
-            raise StartError(f"Temporal did not start {request.workflow_id}: {error.status.name.lower()}.") from error
+            raise StartError(
+                f"Temporal did not start {request.workflow_id}: {error.status.name.lower().replace('_', ' ')}.",
+                outage=error.status in OUTAGES,
+            ) from error
         except RuntimeError as error:
             # A lazy client makes its first connection here; the SDK reports a failed one as a plain RuntimeError.
-            raise StartError(f"Temporal did not start {request.workflow_id}: it cannot be reached.") from error
+            raise StartError(
+                f"Temporal did not start {request.workflow_id}: it cannot be reached.", outage=True
+            ) from error

@@ -10,7 +10,7 @@ from contracts.starting import Starter, StartRequest
 from store import Store
 from store.rows import Ring
 from webhook_gateway.breaker import CircuitBreaker
-from webhook_gateway.faults import reason
+from webhook_gateway.faults import is_outage, reason
 from webhook_gateway.verdicts import Refusal, Verdict
 
 STORE_DEADLINE: Final = 2.0
@@ -95,7 +95,8 @@ class Admission:
             async with asyncio.timeout(deadline):
                 await self._starter.start(request)
         except Exception as error:
-            self._breaker.failed()
+            if is_outage(error):
+                self._breaker.failed()
             _log.warning("start not confirmed by Temporal", workflow_id=request.workflow_id, error=reason(error))
             return False
         self._breaker.succeeded()

@@ -7,3 +7,8 @@ from store.database import StoreError
 def reason(error: BaseException) -> str:
     """Our own sentences; of others the type alone, because their messages may carry anything."""
     return str(error) if isinstance(error, (StartError, StoreError)) else type(error).__name__
+
+
+def is_outage(error: BaseException) -> bool:
+    """Temporal as a whole is at fault, not the one start: only this opens the breaker."""
+    return isinstance(error, TimeoutError) or (isinstance(error, StartError) and error.outage)

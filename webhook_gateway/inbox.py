@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import datetime as dt
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
 from typing import Final
 
 import structlog
@@ -19,7 +20,7 @@ from store import Store
 from store.rows import InboxEntry
 from webhook_gateway import counters
 from webhook_gateway.breaker import CircuitBreaker
-from webhook_gateway.faults import reason
+from webhook_gateway.faults import is_outage, reason
 
 CLAIM: Final = 20.0
 """Seconds an entry belongs to the gateway that claimed it."""
@@ -33,6 +34,20 @@ LONGEST_PAUSE: Final = 4.0
 """Seconds between two probes while Temporal is down; shorter than what lets a request probe."""
 
 _log = structlog.stdlib.get_logger(__name__)
+
+
+class Round(Enum):
+    """How one round of draining ended."""
+
+    EMPTY = auto()
+    DRAINED = auto()
+    OUTAGE = auto()
+
+
+class _End(Enum):
+    STARTED = auto()
+    REFUSED = auto()
+    OUTAGE = auto()
 
 
 class InboxDrain:
@@ -65,70 +80,75 @@ class InboxDrain:
         while True:
             self._filled.clear()
             try:
-                found = await self.drain_once()
+                round_ = await self.drain_once()
             except Exception as error:
                 _log.warning("inbox not drained", error=reason(error))
-                found = False
-            if self._breaker.open:
+                round_ = Round.OUTAGE
+            if round_ is Round.OUTAGE:
                 # However fast deliveries come in, probes stay apart.
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
                 pause = min(pause * 2, LONGEST_PAUSE)
-            else:
-                pause = FIRST_PAUSE
-                if not found:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(self._interval):
-                            await self._filled.wait()
+                continue
+            pause = FIRST_PAUSE
+            if round_ is Round.EMPTY:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._interval):
+                        await self._filled.wait()
 
-    async def drain_once(self) -> bool:
-        """Claims entries and makes their starts. False when there was nothing to claim."""
+    async def drain_once(self) -> Round:
+        """Claims entries and makes their starts, oldest first; several entries of one document are one start.
+
+        Entries that an outage kept from starting are given back at once. One that Temporal refused for itself stays
+        claimed, so that it neither blocks its neighbours nor is forgotten: it comes up again when the claim runs out.
+        """
         # While Temporal is down, one entry is enough to find out when it is back, and the others stay free.
         limit = 1 if self._breaker.open else LIMIT
         deliveries = self._store.deliveries
         entries = await deliveries.inbox_claim(limit, self._owner, now=self._now(), lease_seconds=CLAIM)
-        if entries:
-            # Several entries of one document are one start.
-            waiting: dict[str, list[InboxEntry]] = {}
-            for entry in entries:
-                waiting.setdefault(entry.workflow_id, []).append(entry)
-            await self._make_starts(waiting)
-            if self._breaker.open:
-                await deliveries.inbox_release([entry.id for left in waiting.values() for entry in left])
-            # What is left while Temporal works is at fault itself: it comes up again when its claim has run out.
-        counters.INBOX_DEPTH.set(await deliveries.inbox_depth())
-        counters.BREAKER_OPEN.set(self._breaker.open)
-        return bool(entries)
-
-    async def _make_starts(self, waiting: dict[str, list[InboxEntry]]) -> None:
-        """Oldest first; what was started leaves `waiting` and the inbox. Stops when the breaker opens."""
+        round_ = Round.DRAINED if entries else Round.EMPTY
+        waiting: dict[str, list[InboxEntry]] = {}
+        for entry in entries:
+            waiting.setdefault(entry.workflow_id, []).append(entry)
         keys = list(waiting)
         for first in range(0, len(keys), TOGETHER):
             together = keys[first : first + TOGETHER]
-            started = await asyncio.gather(*(self._start(waiting[key][-1]) for key in together))
-            done = [key for key, stored in zip(together, started, strict=True) if stored]
-            entries = [entry for key in done for entry in waiting.pop(key)]
-            if entries:
-                await self._store.deliveries.inbox_done([entry.id for entry in entries])
-                numbers: dict[str, int] = {}
-                for entry in entries:
-                    if entry.number:
-                        numbers[entry.workflow_id] = max(entry.number, numbers.get(entry.workflow_id, 0))
-                await self._store.wakeups.confirm_many(numbers)
-            if self._breaker.open:
-                return
+            endings = await asyncio.gather(*(self._start(waiting[key][-1]) for key in together))
+            ended = dict(zip(together, endings, strict=True))
+            await self._finish([entry for key in together if ended[key] is _End.STARTED for entry in waiting[key]])
+            if _End.OUTAGE in endings:
+                round_ = Round.OUTAGE
+                given_back = [key for key in together if ended[key] is _End.OUTAGE] + keys[first + TOGETHER :]
+                await deliveries.inbox_release([entry.id for key in given_back for entry in waiting[key]])
+                break
+        counters.INBOX_DEPTH.set(await deliveries.inbox_depth())
+        counters.BREAKER_OPEN.set(self._breaker.open)
+        return round_
 
-    async def _start(self, entry: InboxEntry) -> bool:
+    async def _finish(self, entries: Sequence[InboxEntry]) -> None:
+        """Their starts are stored by Temporal."""
+        if not entries:
+            return
+        await self._store.deliveries.inbox_done([entry.id for entry in entries])
+        numbers: dict[str, int] = {}
+        for entry in entries:
+            if entry.number:
+                numbers[entry.workflow_id] = max(entry.number, numbers.get(entry.workflow_id, 0))
+        await self._store.wakeups.confirm_many(numbers)
+
+    async def _start(self, entry: InboxEntry) -> _End:
         try:
             request = StartRequest.model_validate_json(entry.request)
         except ValidationError:
             _log.error("inbox entry not readable", workflow_id=entry.workflow_id, entry=entry.id)
-            return False
+            return _End.REFUSED
         try:
             async with asyncio.timeout(START_DEADLINE):
                 await self._starter.start(request)
         except Exception as error:
-            self._breaker.failed()
             _log.warning("start not confirmed by Temporal", workflow_id=entry.workflow_id, error=reason(error))
-            return False
+            if is_outage(error):
+                self._breaker.failed()
+                return _End.OUTAGE
+            return _End.REFUSED
         self._breaker.succeeded()
-        return True
+        return _End.STARTED

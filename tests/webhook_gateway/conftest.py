@@ -112,8 +112,10 @@ class Temporal:
         self.attempts += 1
         if self.hangs:
             await asyncio.sleep(60)
-        if self.down or request.document_id in self.refuses:
-            raise StartError(f"Temporal did not start {request.workflow_id}: unavailable.")
+        if self.down:
+            raise StartError(f"Temporal did not start {request.workflow_id}: unavailable.", outage=True)
+        if request.document_id in self.refuses:
+            raise StartError(f"Temporal did not start {request.workflow_id}: invalid argument.")
         self.started.append(request)
 
     @property
@@ -187,3 +189,18 @@ def serve(store: Store) -> Serve:
             yield Gateway(http, store, starter, breaker, by_hand)
 
     return serving
+
+
+@dataclass(frozen=True)
+class Kit:
+    """The factories of this folder, for tests that put their own gateway together."""
+
+    configuration = staticmethod(configuration)
+    payload = staticmethod(payload)
+    sign = staticmethod(sign)
+    Temporal = Temporal
+
+
+@pytest.fixture
+def kit() -> Kit:
+    return Kit()

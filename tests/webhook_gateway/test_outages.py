@@ -10,6 +10,7 @@ import pytest
 from store import Store
 from store.database import StoreUnavailable
 from webhook_gateway.breaker import CircuitBreaker
+from webhook_gateway.inbox import Round
 
 Serve = Callable[..., Any]
 
@@ -32,7 +33,7 @@ async def test_while_temporal_is_down_deliveries_are_accepted_into_the_inbox_and
         assert await gateway.store.deliveries.inbox_depth() == 10
         assert {record.verdict for record in await gateway.records()} == {"inbox"}
         gateway.temporal.down = False
-        while await gateway.drain.drain_once():
+        while await gateway.drain.drain_once() is not Round.EMPTY:
             pass
         assert gateway.temporal.orders == [str(order) for order in range(1, 11)]
         assert await gateway.store.deliveries.inbox_depth() == 0
@@ -59,7 +60,7 @@ async def test_many_changes_of_one_order_are_one_start_when_the_inbox_is_drained
         for _ in range(20):
             await gateway.deliver()
         gateway.temporal.down = False
-        while await gateway.drain.drain_once():
+        while await gateway.drain.drain_once() is not Round.EMPTY:
             pass
         assert 1 <= len(gateway.temporal.started) <= 2
         assert await gateway.store.deliveries.inbox_depth() == 0
@@ -104,15 +105,31 @@ async def test_what_a_dead_gateway_left_in_the_inbox_is_started_by_another(serve
 
 
 async def test_one_start_that_temporal_refuses_does_not_stop_its_neighbours(serve: Serve) -> None:
-    async with serve(breaker=CircuitBreaker(threshold=5)) as gateway:
+    breaker = CircuitBreaker(threshold=1)
+    async with serve(drain=True, breaker=breaker) as gateway:
         gateway.temporal.down = True
         for order in (1, 2, 3):
             await gateway.deliver(gateway.payload(order))
+        gateway.temporal.refuses = {"1"}
         gateway.temporal.down = False
-        gateway.temporal.refuses = {"2"}
-        await gateway.drain.drain_once()
-        assert gateway.temporal.orders == ["1", "3"]
+        await until(lambda: sorted(gateway.temporal.orders) == ["2", "3"])
+        await gateway.deliver(gateway.payload(4))
+        await until(lambda: sorted(gateway.temporal.orders) == ["2", "3", "4"])
         assert await gateway.store.deliveries.inbox_depth() == 1
+
+
+async def test_a_refused_start_comes_up_again_when_its_cause_is_gone(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhook_gateway.inbox.CLAIM", 0.05)
+    async with serve() as gateway:
+        gateway.temporal.refuses = {"1"}
+        assert (await gateway.deliver(gateway.payload(1))).status_code == 202
+        assert await gateway.drain.drain_once() is Round.DRAINED
+        gateway.temporal.refuses = set()
+        await asyncio.sleep(0.1)
+        await gateway.drain.drain_once()
+        assert gateway.temporal.orders == ["1"]
 
 
 async def test_without_the_store_a_known_shops_deliveries_still_start(

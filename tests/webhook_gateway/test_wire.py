@@ -1,0 +1,124 @@
+"""The gateway behind a real socket: sizes, slowness, and an end in good order."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from store import Store
+from webhook_gateway.app import GatewayParts, create_app
+from webhook_gateway.server import make_server
+
+
+@dataclass
+class Served:
+    server: uvicorn.Server
+    running: asyncio.Task[None]
+    port: int
+    temporal: Any
+    sign: Callable[..., dict[str, str]]
+    payload: Callable[..., bytes]
+
+    async def post(self, body: Any, headers: dict[str, str] | None = None) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=10) as http:
+            return await http.post("/webhooks/acme/bc-us", content=body, headers=headers or {})
+
+    async def raw(self, *pieces: bytes, pause: float = 0.0) -> bytes:
+        """Sends the pieces as they are and reads to the end, or until the server has answered and closed."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(pause)
+        try:
+            return await asyncio.wait_for(reader.read(), 5)
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+@pytest.fixture
+async def served(store: Store, kit: Any) -> AsyncIterator[Served]:
+    configuration, temporal = kit.configuration(), kit.Temporal()
+    settings = configuration.gateway.model_copy(update={"host": "127.0.0.1", "port": 0})
+    server = make_server(create_app(GatewayParts(configuration, store, temporal)), settings)
+    with server.capture_signals():
+        running = asyncio.create_task(server._serve())
+        async with asyncio.timeout(10):
+            while not server.started:  # noqa: ASYNC110 -- the server has no event for it
+                await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Served(server, running, port, temporal, kit.sign, kit.payload)
+        server.should_exit = True
+        await asyncio.wait_for(running, 15)
+
+
+HEAD = b"POST /webhooks/acme/bc-us HTTP/1.1\r\nHost: gateway\r\n"
+
+
+async def test_a_delivery_over_the_wire_starts_its_workflow(served: Served) -> None:
+    body = served.payload()
+    answer = await served.post(body, served.sign(body))
+    assert (answer.status_code, answer.content) == (202, b"")
+    assert "server" not in answer.headers
+    assert served.temporal.orders == ["1024"]
+
+
+async def test_a_body_beyond_the_limit_is_refused_even_when_its_length_is_not_told(served: Served) -> None:
+    async def chunks(count: int) -> AsyncIterator[bytes]:
+        for _ in range(count):
+            yield b"x" * 1000
+
+    assert (await served.post(b"x" * 20_001)).status_code == 413
+    assert (await served.post(chunks(30))).status_code == 413
+    assert (await served.post(b"x" * 20_000)).status_code == 401
+
+
+async def test_an_endless_body_is_cut_off(served: Served) -> None:
+    answer = await served.raw(HEAD + b"Content-Length: 999999999999\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    piece = b"3e8\r\n" + b"x" * 1000 + b"\r\n"
+    with contextlib.suppress(ConnectionError):
+        assert (await served.raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", piece * 200)).startswith(
+            b"HTTP/1.1 413 "
+        )
+
+
+async def test_a_sender_that_dawdles_is_not_waited_for(served: Served) -> None:
+    async with asyncio.timeout(5):
+        answer = await served.raw(HEAD + b"Content-Length: 500\r\n\r\n", b"{", b'"', b"a")
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_sender_that_hangs_up_leaves_a_record(served: Served, store: Store) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(HEAD + b"Content-Length: 500\r\n\r\n{")
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    async with asyncio.timeout(5):
+        while not (records := await store.deliveries.receipts("bc-us")):  # noqa: ASYNC110 -- another connection's
+            await asyncio.sleep(0.05)
+    assert records[0].verdict == "cut_off"
+
+
+async def test_a_delivery_in_flight_is_answered_before_the_process_ends(served: Served, store: Store) -> None:
+    body = served.payload()
+    headers = "".join(f"{name}: {value}\r\n" for name, value in served.sign(body).items())
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(HEAD + headers.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body[:10])
+    await writer.drain()
+    await asyncio.sleep(0.1)
+    served.server.should_exit = True
+    await asyncio.sleep(0.1)
+    writer.write(body[10:])
+    assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 202 ")
+    writer.close()
+    await asyncio.wait_for(asyncio.shield(served.running), 15)
+    assert [record.verdict for record in await store.deliveries.receipts("bc-us")] == ["started"]
