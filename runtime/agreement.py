@@ -17,7 +17,7 @@ _TEMPLATES: Final = ("parameters", "purge_parameters", "posting_parameters")
 _CRONS: Final = ("cron", "sweep_cron")
 
 
-class Finding(Frozen):
+class Disagreement(Frozen):
     """Something to say about one place of the configuration."""
 
     path: Path
@@ -30,15 +30,15 @@ class _Named(Protocol):
     def id(self) -> str: ...
 
 
-Rule = Callable[[Configuration], Iterator[Finding]]
+Rule = Callable[[Configuration], Iterator[Disagreement]]
 
 
-def disagreements(configuration: Configuration) -> tuple[Finding, ...]:
+def disagreements(configuration: Configuration) -> tuple[Disagreement, ...]:
     """Every contradiction found. Nothing here needs the network."""
     return tuple(finding for rule in RULES for finding in rule(configuration))
 
 
-def _ids_are_unique(configuration: Configuration) -> Iterator[Finding]:
+def _ids_are_unique(configuration: Configuration) -> Iterator[Disagreement]:
     tables: tuple[tuple[str, Sequence[_Named]], ...] = (
         ("tenants", configuration.tenants),
         ("connections", configuration.connections),
@@ -49,7 +49,7 @@ def _ids_are_unique(configuration: Configuration) -> Iterator[Finding]:
         seen: set[str] = set()
         for index, row in enumerate(rows):
             if row.id in seen:
-                yield Finding(
+                yield Disagreement(
                     path=(table, index, "id"),
                     sentence=f'The id "{row.id}" is used twice in {table}.',
                     remedy="Ids name things for good: give the newer one another.",
@@ -57,7 +57,7 @@ def _ids_are_unique(configuration: Configuration) -> Iterator[Finding]:
             seen.add(row.id)
 
 
-def _references_exist(configuration: Configuration) -> Iterator[Finding]:
+def _references_exist(configuration: Configuration) -> Iterator[Disagreement]:
     tenants = {tenant.id for tenant in configuration.tenants}
     fusions = {one.id for one in configuration.connections if isinstance(one, FusionConnection)}
     shops = {one.id for one in configuration.connections} - fusions
@@ -72,18 +72,18 @@ def _references_exist(configuration: Configuration) -> Iterator[Finding]:
         yield from _known(integration.mapping_set, mapping_sets, (*here, "mapping_set"), "mapping set")
 
 
-def _known(name: str, names: set[str], path: Path, kind: str) -> Iterator[Finding]:
+def _known(name: str, names: set[str], path: Path, kind: str) -> Iterator[Disagreement]:
     if name not in names:
         listed = ", ".join(sorted(names)) or "none is configured"
-        yield Finding(path=path, sentence=f'There is no {kind} "{name}".', remedy=f"Use one of: {listed}.")
+        yield Disagreement(path=path, sentence=f'There is no {kind} "{name}".', remedy=f"Use one of: {listed}.")
 
 
-def _tenants_stay_apart(configuration: Configuration) -> Iterator[Finding]:
+def _tenants_stay_apart(configuration: Configuration) -> Iterator[Disagreement]:
     for index, integration in enumerate(configuration.integrations):
         for role in ("fusion", "source"):
             connection = _connection(configuration, getattr(integration, role))
             if connection is not None and connection.tenant != integration.tenant:
-                yield Finding(
+                yield Disagreement(
                     path=("integrations", index, role),
                     sentence=(
                         f"Integration {integration.id} of tenant {integration.tenant} uses connection {connection.id} "
@@ -93,7 +93,7 @@ def _tenants_stay_apart(configuration: Configuration) -> Iterator[Finding]:
                 )
 
 
-def _environments_match(configuration: Configuration) -> Iterator[Finding]:
+def _environments_match(configuration: Configuration) -> Iterator[Disagreement]:
     for index, integration in enumerate(configuration.integrations):
         shop = _connection(configuration, integration.source)
         pod = _connection(configuration, integration.fusion)
@@ -101,13 +101,13 @@ def _environments_match(configuration: Configuration) -> Iterator[Finding]:
             continue
         here: Path = ("integrations", index)
         if shop.environment == "test":
-            yield Finding(
+            yield Disagreement(
                 path=here,
                 sentence=f"Integration {integration.id} would post the test shop {shop.id} to production pod {pod.id}.",
                 remedy="Point it to a test pod. There is no setting that allows this.",
             )
         elif not integration.allow_cross_environment:
-            yield Finding(
+            yield Disagreement(
                 path=here,
                 sentence=f"Integration {integration.id} would post production shop {shop.id} to the test pod {pod.id}.",
                 remedy="For a dress rehearsal set allow_cross_environment = true; otherwise correct the connection.",
@@ -116,14 +116,14 @@ def _environments_match(configuration: Configuration) -> Iterator[Finding]:
         if configuration.environment == connection.environment or isinstance(connection, BigCommerceConnection):
             continue
         if connection.environment == "production":
-            yield Finding(
+            yield Disagreement(
                 path=("connections", index, "environment"),
                 sentence=f"This is a test installation, but connection {connection.id} is a production pod.",
                 remedy='Set environment = "production" at the top of the file, or use a test pod.',
             )
 
 
-def _production_is_encrypted(configuration: Configuration) -> Iterator[Finding]:
+def _production_is_encrypted(configuration: Configuration) -> Iterator[Disagreement]:
     for index, connection in enumerate(configuration.connections):
         if connection.environment != "production":
             continue
@@ -132,20 +132,20 @@ def _production_is_encrypted(configuration: Configuration) -> Iterator[Finding]:
             urls.append((("oauth", "token_url"), connection.oauth.token_url))
         for names, url in urls:
             if url.scheme != "https":
-                yield Finding(
+                yield Disagreement(
                     path=("connections", index, *names),
                     sentence=f"Connection {connection.id} would send its credentials unencrypted over {url.scheme}.",
                     remedy="Use the https address.",
                 )
 
 
-def _one_revenue_owner(configuration: Configuration) -> Iterator[Finding]:
+def _one_revenue_owner(configuration: Configuration) -> Iterator[Disagreement]:
     """Design rule 6: each channel is billed by one flow of one integration."""
     by_source: dict[str, Integration] = {}
     for index, integration in enumerate(configuration.integrations):
         other = by_source.setdefault(integration.source, integration)
         if other is not integration:
-            yield Finding(
+            yield Disagreement(
                 path=("integrations", index, "source"),
                 sentence=(
                     f"Integrations {other.id} and {integration.id} both bill connection {integration.source}: "
@@ -156,7 +156,7 @@ def _one_revenue_owner(configuration: Configuration) -> Iterator[Finding]:
         seen: set[str] = set()
         for number, channel in enumerate(integration.channels):
             if channel.id in seen:
-                yield Finding(
+                yield Disagreement(
                     path=("integrations", index, "channels", number),
                     sentence=f"Channel {channel.id} of integration {integration.id} names two revenue owners.",
                     remedy="Keep one of the two entries.",
@@ -167,7 +167,7 @@ def _one_revenue_owner(configuration: Configuration) -> Iterator[Finding]:
         if isinstance(connection, BigCommerceConnection):
             twin = shops.setdefault((str(connection.base_url), connection.store_hash), connection)
             if twin is not connection:
-                yield Finding(
+                yield Disagreement(
                     path=("connections", index, "store_hash"),
                     sentence=f"Connections {twin.id} and {connection.id} are the same store: its sales would be "
                     f"billed twice.",
@@ -175,21 +175,21 @@ def _one_revenue_owner(configuration: Configuration) -> Iterator[Finding]:
                 )
 
 
-def _books_are_complete(configuration: Configuration) -> Iterator[Finding]:
+def _books_are_complete(configuration: Configuration) -> Iterator[Disagreement]:
     for index, integration in enumerate(configuration.integrations):
         channels = {channel.id for channel in integration.channels}
         seen: set[tuple[str, str]] = set()
         for number, books in enumerate(integration.books):
             here: Path = ("integrations", index, "books", number)
             if books.channel not in channels:
-                yield Finding(
+                yield Disagreement(
                     path=(*here, "channel"),
                     sentence=f"These books are for channel {books.channel}, which integration {integration.id} "
                     f"does not have.",
                     remedy=f"Add the channel with its revenue owner, or use one of: {', '.join(sorted(channels))}.",
                 )
             if (books.channel, books.currency) in seen:
-                yield Finding(
+                yield Disagreement(
                     path=here,
                     sentence=f"Channel {books.channel} has two books for {books.currency}.",
                     remedy="Keep one of them: a sale has one ledger and one legal entity.",
@@ -197,20 +197,20 @@ def _books_are_complete(configuration: Configuration) -> Iterator[Finding]:
             seen.add((books.channel, books.currency))
         for number, channel in enumerate(integration.channels):
             if all(books.channel != channel.id for books in integration.books):
-                yield Finding(
+                yield Disagreement(
                     path=("integrations", index, "channels", number),
                     sentence=f"Channel {channel.id} of integration {integration.id} has no books.",
                     remedy="Add [[integrations.books]] for each currency it sells in.",
                 )
         if not integration.channels:
-            yield Finding(
+            yield Disagreement(
                 path=("integrations", index),
                 sentence=f"Integration {integration.id} has no channel, so nothing would be posted.",
                 remedy="Add [[integrations.channels]] with the shop's channel id.",
             )
 
 
-def _imports_agree(configuration: Configuration) -> Iterator[Finding]:
+def _imports_agree(configuration: Configuration) -> Iterator[Disagreement]:
     """Journals of one pod, ledger and source are imported together, so they need the same access set and timing."""
     first: dict[tuple[str, str, str], tuple[str, Integration]] = {}
     for index, integration in enumerate(configuration.integrations):
@@ -219,14 +219,14 @@ def _imports_agree(configuration: Configuration) -> Iterator[Finding]:
             access_set, other = first.setdefault(key, (books.data_access_set, integration))
             where = f'ledger "{books.ledger}" and journal source "{books.journal_source}"'
             if access_set != books.data_access_set:
-                yield Finding(
+                yield Disagreement(
                     path=("integrations", index, "books", number, "data_access_set"),
                     sentence=f'Journals of {where} are imported together, but the books name "{access_set}" '
                     f'and "{books.data_access_set}".',
                     remedy="Use one data access set for both, or another journal source.",
                 )
             if other.imports != integration.imports:
-                yield Finding(
+                yield Disagreement(
                     path=("integrations", index, "imports"),
                     sentence=f"Journals of {where} are imported together, but integrations {other.id} and "
                     f"{integration.id} have different import policies.",
@@ -234,11 +234,11 @@ def _imports_agree(configuration: Configuration) -> Iterator[Finding]:
                 )
 
 
-def _rules_can_be_used(configuration: Configuration) -> Iterator[Finding]:
+def _rules_can_be_used(configuration: Configuration) -> Iterator[Disagreement]:
     for index, mapping_set in enumerate(configuration.mapping_sets):
         here: Path = ("mapping_sets", index)
         for name in sorted({name for name in mapping_set.segments if mapping_set.segments.count(name) > 1}):
-            yield Finding(
+            yield Disagreement(
                 path=(*here, "segments"),
                 sentence=f"Segment {name} of mapping set {mapping_set.id} is named twice.",
                 remedy="Name each segment of the chart once.",
@@ -254,11 +254,11 @@ def _rules_can_be_used(configuration: Configuration) -> Iterator[Finding]:
                 parse_account(account, mapping_set)
             except ValueError as wrong:
                 remedy = "Write every segment, in the chart's order."
-                yield Finding(path=path, sentence=f"{subject}: {wrong}", remedy=remedy)
+                yield Disagreement(path=path, sentence=f"{subject}: {wrong}", remedy=remedy)
         seen: set[str] = set()
         for number, rule in enumerate(mapping_set.rules):
             if rule.id in seen:
-                yield Finding(
+                yield Disagreement(
                     path=(*here, "rules", number, "id"),
                     sentence=f"Rule {rule.id} of mapping set {mapping_set.id} appears twice.",
                     remedy="Posted lines name their rule: give each its own id.",
@@ -266,7 +266,7 @@ def _rules_can_be_used(configuration: Configuration) -> Iterator[Finding]:
             seen.add(rule.id)
 
 
-def _legal_entities_fit(configuration: Configuration) -> Iterator[Finding]:
+def _legal_entities_fit(configuration: Configuration) -> Iterator[Disagreement]:
     """A rule that names a legal entity of its own must name one that some books post to."""
     for index, mapping_set in enumerate(configuration.mapping_sets):
         entities = {
@@ -282,20 +282,20 @@ def _legal_entities_fit(configuration: Configuration) -> Iterator[Finding]:
                 continue
             value = values[place].strip()
             if value not in (FROM_BOOKS, *entities):
-                yield Finding(
+                yield Disagreement(
                     path=("mapping_sets", index, "rules", number, "account"),
                     sentence=f"Rule {rule.id} books to {mapping_set.balancing_segment} {value}, which no books name.",
                     remedy=f'Write "{FROM_BOOKS}" there to take it from the books ({", ".join(sorted(entities))}).',
                 )
 
 
-def _schedules_can_run(configuration: Configuration) -> Iterator[Finding]:
+def _schedules_can_run(configuration: Configuration) -> Iterator[Disagreement]:
     for index, integration in enumerate(configuration.integrations):
         here: Path = ("integrations", index, "poll")
         try:
             ZoneInfo(integration.poll.timezone)
         except (ValueError, OSError, KeyError):
-            yield Finding(
+            yield Disagreement(
                 path=(*here, "timezone"),
                 sentence=f'"{integration.poll.timezone}" is not a time zone.',
                 remedy="Use an IANA name, e.g. Europe/Berlin.",
@@ -303,14 +303,14 @@ def _schedules_can_run(configuration: Configuration) -> Iterator[Finding]:
         for name in _CRONS:
             cron = getattr(integration.poll, name)
             if not cron.startswith("@") and len(cron.split()) not in (5, 6, 7):
-                yield Finding(
+                yield Disagreement(
                     path=(*here, name),
                     sentence=f'"{cron}" is not a cron schedule.',
                     remedy="Write minute, hour, day, month and weekday, e.g. */5 * * * *.",
                 )
 
 
-def _templates_fit(configuration: Configuration) -> Iterator[Finding]:
+def _templates_fit(configuration: Configuration) -> Iterator[Disagreement]:
     for index, connection in enumerate(configuration.connections):
         if not isinstance(connection, FusionConnection):
             continue
@@ -321,7 +321,7 @@ def _templates_fit(configuration: Configuration) -> Iterator[Finding]:
             except ValueError:
                 used = {"{"}
             if unknown := used - _TEMPLATE_FIELDS:
-                yield Finding(
+                yield Disagreement(
                     path=("connections", index, "journal_import", name),
                     sentence=f"{name} has a placeholder that is not known: {', '.join(sorted(unknown))}.",
                     remedy=f"Use {', '.join('{' + field + '}' for field in sorted(_TEMPLATE_FIELDS))}.",

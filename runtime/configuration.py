@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from contracts.configuration import Configuration, MappingSet
 from mapping.rules_csv import RuleTableError, read_rules
 from runtime import positions
-from runtime.agreement import Finding, disagreements
+from runtime.agreement import Disagreement, disagreements
 from runtime.mistakes import ConfigurationErrors, Mistake, shape_mistakes, written
 
 PATH_VARIABLE: Final = "ML_CONNECTOR_CONFIG"
@@ -178,7 +178,7 @@ def _line_of(rule_id: str, table: str) -> int:
     return 1
 
 
-def _placed(finding: Finding, file: ConfigurationFile) -> Mistake:
+def _placed(finding: Disagreement, file: ConfigurationFile) -> Mistake:
     name, line = file.place(*finding.path)
     return Mistake(file=name, line=line, sentence=finding.sentence, remedy=finding.remedy)
 

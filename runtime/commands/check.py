@@ -1,0 +1,44 @@
+"""`ml-connector check`."""
+
+import datetime as dt
+from contextlib import AsyncExitStack
+from typing import Annotated
+
+import typer
+
+from runtime.check import Probes, check
+from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, output, run
+from runtime.configuration import ConfigurationFile
+from runtime.findings import EXIT_CODES, Finding, Level, show, worst
+from runtime.probes import open_probes, secret_findings
+
+
+def register(app: typer.Typer) -> None:
+    app.command("check")(check_configuration)
+
+
+def check_configuration(
+    config: ConfigOption = DEFAULT_CONFIG,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no system; check the file only.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail the command too.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes planned for the Temporal namespace.")] = 1,
+) -> None:
+    """Explain every mistake in the configuration, and prove it against the systems it names.
+
+    Exit code 0: fine, perhaps with warnings. 1: mistakes. 3: a system could not be asked.
+    """
+    file = configured(config)
+    findings = run(_findings(file, offline=offline, workers=workers))
+    show(findings, output)
+    level = worst(findings)
+    raise typer.Exit(1 if strict and level is Level.WARNING else EXIT_CODES[level])
+
+
+async def _findings(file: ConfigurationFile, *, offline: bool, workers: int) -> tuple[Finding, ...]:
+    today = dt.datetime.now(dt.UTC).date()
+    if offline:
+        return await check(file, Probes(), today=today, workers=workers)
+    async with AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(open_probes(file.configuration))
+        found = await check(file, Probes(opened.fusions, opened.shops), today=today, workers=workers)
+        return (*found, *secret_findings(opened))

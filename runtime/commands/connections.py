@@ -1,0 +1,54 @@
+"""`ml-connector connections test`."""
+
+from collections.abc import Awaitable
+from typing import Annotated
+
+import typer
+
+from contracts.configuration import Configuration
+from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, connection_named, output, run
+from runtime.connections_test import together, try_bigcommerce, try_fusion
+from runtime.findings import EXIT_CODES, Finding, show, worst
+from runtime.probes import open_probes, secret_findings
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="The accounts at other systems.", no_args_is_help=True)
+    group.command("test")(try_connections)
+    group.command("list")(list_connections)
+    app.add_typer(group, name="connections")
+
+
+def try_connections(
+    connection: Annotated[str | None, typer.Argument(help="Id of one connection; all when left out.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Sign in for real, try every path the flows use, and say what is missing and what to do.
+
+    Exit code 0: everything works. 1: something is missing. 3: a system did not answer.
+    """
+    configuration = configured(config).configuration
+    if connection is not None:
+        connection_named(configuration, connection)
+    findings = run(_test(configuration, connection))
+    show(findings, output)
+    raise typer.Exit(EXIT_CODES[worst(findings)])
+
+
+def list_connections(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """List the configured connections."""
+    for connection in configured(config).configuration.connections:
+        output.print(
+            f"{connection.id:<40} {connection.system:<14} {connection.environment:<10} {connection.base_url}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+async def _test(configuration: Configuration, only: str | None) -> tuple[Finding, ...]:
+    async with open_probes(configuration, only=only) as opened:
+        tests: list[Awaitable[list[Finding]]] = [
+            *(try_fusion(client.connection, client) for client in opened.fusions.values()),
+            *(try_bigcommerce(client.connection, client) for client in opened.shops.values()),
+        ]
+        return (*await together(tests), *secret_findings(opened))

@@ -1,0 +1,133 @@
+"""`ml-connector secrets`: set by prompt, from an environment variable or standard input; listed, never shown."""
+
+import datetime as dt
+import os
+import sys
+from getpass import getpass
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from contracts.configuration import BigCommerceConnection, FusionConnection
+from contracts.secret_names import SECRETS_OF
+from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, connection_named, fail, output, run
+from runtime.parts import open_store
+from store import KeyRing
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="Credentials of connections, encrypted in the store.", no_args_is_help=True)
+    group.command("set")(set_secret)
+    group.command("list")(list_secrets)
+    group.command("forget-old")(forget_old)
+    app.add_typer(group, name="secrets")
+
+
+ConnectionArgument = Annotated[str, typer.Argument(help="Id of the connection.")]
+NameArgument = Annotated[str, typer.Argument(help="client_secret, access_token or webhook_header.")]
+
+
+def set_secret(
+    connection: ConnectionArgument,
+    name: NameArgument,
+    config: ConfigOption = DEFAULT_CONFIG,
+    from_env: Annotated[
+        str | None, typer.Option("--from-env", metavar="VARIABLE", help="Take it from this environment variable.")
+    ] = None,
+    from_stdin: Annotated[bool, typer.Option("--stdin", help="Take the first line of standard input.")] = False,
+) -> None:
+    """Add a value, which is used from now on. Older ones stay valid for webhooks until `secrets forget-old`.
+
+    Asked for by prompt unless told otherwise; never an argument, where other users and the shell's history see it.
+    """
+    configuration = configured(config).configuration
+    of = connection_named(configuration, connection)
+    _known(of, name)
+    value = _value(connection, name, from_env, from_stdin=from_stdin)
+
+    async def put() -> int:
+        async with open_store(configuration, KeyRing.from_environment(os.environ), migrate=True) as store:
+            await store.secrets.put(of.tenant, of.id, name, value)
+            return len(await store.secrets.get(of.tenant, of.id, name))
+
+    valid = run(put())
+    older = f" {valid - 1} older stay valid until `secrets forget-old`." if valid > 1 else ""
+    output.print(f"{name} of {connection} is set.{older}", highlight=False)
+
+
+def list_secrets(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Show which secrets are set and how old they are. Never a value."""
+    configuration = configured(config).configuration
+
+    async def names() -> dict[tuple[str, str, str], tuple[int, dt.datetime]]:
+        async with open_store(configuration, KeyRing.from_environment(os.environ), migrate=True) as store:
+            rows = await store.secrets.names()
+            return {(row.tenant, row.connection, row.name): (row.values, row.newest) for row in rows}
+
+    found = run(names())
+    now = dt.datetime.now(dt.UTC)
+    table = Table("connection", "secret", "set", "values", box=None, header_style="bold")
+    for connection in configuration.connections:
+        for name in SECRETS_OF[connection.system]:
+            values, newest = found.pop((connection.tenant, connection.id, name), (0, now))
+            if values or _needed(connection, name):
+                table.add_row(connection.id, name, _age(now - newest) if values else "[red]missing[/]", str(values))
+    for (_, connection_id, name), (values, newest) in sorted(found.items()):
+        table.add_row(connection_id, name, f"{_age(now - newest)}, not in this configuration", str(values))
+    output.print(table)
+
+
+def forget_old(connection: ConnectionArgument, name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """End a rotation: remove all but the newest value."""
+    configuration = configured(config).configuration
+    of = connection_named(configuration, connection)
+    _known(of, name)
+
+    async def remove() -> int:
+        async with open_store(configuration, KeyRing.from_environment(os.environ), migrate=True) as store:
+            return await store.secrets.remove_old(of.tenant, of.id, name)
+
+    removed = run(remove())
+    output.print(f"{removed} old {'value' if removed == 1 else 'values'} of {name} removed.", highlight=False)
+
+
+def _value(connection: str, name: str, variable: str | None, *, from_stdin: bool) -> str:
+    if variable is not None and from_stdin:
+        fail("Give --from-env or --stdin, not both.", code=2)
+    if variable is not None:
+        value = os.environ.get(variable, "")
+        if not value:
+            fail(f"The environment variable {variable} is not set or empty.")
+        return value
+    if from_stdin:
+        value = sys.stdin.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        value = getpass(f"{name} of {connection} (not shown): ")
+        if value and value != getpass("Once more: "):
+            fail("The two differ; nothing was stored.")
+    else:
+        fail("There is no terminal to ask at. Use --from-env VARIABLE or --stdin.", code=2)
+    if not value.strip():
+        fail("A secret cannot be empty; nothing was stored.")
+    return value
+
+
+def _known(connection: FusionConnection | BigCommerceConnection, name: str) -> None:
+    names = SECRETS_OF[connection.system]
+    if name not in names:
+        fail(f'{connection.id} has no secret "{name}". It has: {", ".join(names)}.', code=2)
+
+
+def _needed(connection: FusionConnection | BigCommerceConnection, name: str) -> bool:
+    """The custom header is needed only where deliveries are verified by it."""
+    if isinstance(connection, FusionConnection) or name != "webhook_header":
+        return True
+    return connection.webhooks.method != "standard-webhooks"
+
+
+def _age(age: dt.timedelta) -> str:
+    if age.days:
+        return f"{age.days} {'day' if age.days == 1 else 'days'} ago"
+    hours, minutes = divmod(int(age.total_seconds()) // 60, 60)
+    return f"{hours} h {minutes:02d} min ago" if hours else f"{minutes} min ago"

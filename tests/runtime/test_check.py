@@ -1,0 +1,263 @@
+import datetime as dt
+from collections.abc import Callable, Collection
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from clients.errors import Forbidden, NotFound, Unavailable, VendorError
+from clients.oracle_fusion import BusinessUnit, CombinationState
+from contracts.bigcommerce import StoreCurrency, StoreInformation
+from contracts.journal import LedgerFacts, Period
+from runtime.check import Probes, check
+from runtime.configuration import ConfigurationFile, read
+from runtime.findings import EXIT_CODES, Finding, Level, worst
+
+TODAY = dt.date(2026, 3, 15)
+Write = Callable[..., Path]
+
+
+class Pod:
+    """A pod that has what the configuration names; each test takes something away."""
+
+    def __init__(self) -> None:
+        self.currency = "USD"
+        self.segments = 3
+        self.units = (BusinessUnit(business_unit_id=1, name="US Retail", primary_ledger_id=7),)
+        self.status = "open"
+        self.rate: Decimal | None = Decimal("0.9")
+        self.categories = {"Sales"}
+        self.states: dict[str, CombinationState] = {}
+        self.failure: VendorError | None = None
+        self.hidden = False
+        self.asked: set[tuple[str, ...]] = set()
+
+    async def ledgers(self) -> tuple[LedgerFacts, ...]:
+        if self.failure:
+            raise self.failure
+        if self.hidden:
+            return ()
+        return (LedgerFacts(ledger="US Primary", ledger_id=7, currency=self.currency, segment_count=self.segments),)
+
+    async def periods(self, ledger_id: int) -> tuple[Period, ...]:
+        first = Period(name="Mar-26", starts=dt.date(2026, 3, 1), ends=dt.date(2026, 3, 31), status="closed")
+        second = Period(name="Apr-26", starts=dt.date(2026, 4, 1), ends=dt.date(2026, 4, 30), status="open")
+        return (first.model_copy(update={"status": self.status}), second)
+
+    async def data_access_set_id(self, name: str) -> int:
+        return 1
+
+    async def journal_source_id(self, name: str) -> int | str:
+        if name != "Spreadsheet":
+            raise NotFound("fusion-test", f'There is no journal source "{name}".', remedy="Use: Spreadsheet.")
+        return 2
+
+    async def journal_category_exists(self, name: str) -> bool:
+        return name in self.categories
+
+    async def business_units(self) -> tuple[BusinessUnit, ...]:
+        return self.units
+
+    async def conversion_rate(self, from_: str, to: str, conversion_type: str, on: dt.date) -> Decimal | None:
+        return self.rate
+
+    async def combinations(
+        self, ledger: LedgerFacts, wanted: Collection[tuple[str, ...]], separator: str = "-"
+    ) -> dict[tuple[str, ...], CombinationState]:
+        self.asked |= set(wanted)
+        return {
+            segments: self.states.get(
+                separator.join(segments),
+                CombinationState(
+                    segments=segments,
+                    account=separator.join(segments),
+                    exists=True,
+                    enabled=True,
+                    detail_posting_allowed=True,
+                ),
+            )
+            for segments in wanted
+        }
+
+
+class Shop:
+    def __init__(self) -> None:
+        self.zone = "America/Chicago"
+        self.codes = ["USD"]
+        self.channel = 1
+
+    async def store(self, *, fresh: bool = False) -> StoreInformation:
+        return StoreInformation.model_validate(
+            {
+                "name": "Acme",
+                "timezone": {"name": self.zone, "raw_offset": -21600},
+                "currency": "USD",
+                "default_channel_id": self.channel,
+            }
+        )
+
+    async def currencies(self) -> tuple[StoreCurrency, ...]:
+        return tuple(StoreCurrency(currency_code=code, enabled=True, is_transactional=True) for code in self.codes)
+
+
+@pytest.fixture
+def pod() -> Pod:
+    return Pod()
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+async def findings(path: Path, pod: Pod, shop: Shop, *, workers: int = 1) -> list[Finding]:
+    file: ConfigurationFile = read(path, {})
+    probes = Probes({"fusion-test": pod}, {"bc-us": shop})
+    found = await check(file, probes, today=TODAY, workers=workers)
+    return [one for one in found if one.level is not Level.OK and not one.sentence.startswith("No rule covers")]
+
+
+async def the_finding(path: Path, pod: Pod, shop: Shop) -> Finding:
+    found = await findings(path, pod, shop)
+    assert len(found) == 1, [one.sentence for one in found]
+    return found[0]
+
+
+def line_of(path: Path, text: str) -> int:
+    return next(number for number, line in enumerate(path.read_text().splitlines(), 1) if text in line)
+
+
+async def test_a_configuration_that_fits_its_systems_has_nothing_to_say(written: Write, pod: Pod, shop: Shop) -> None:
+    assert await findings(written(), pod, shop) == []
+    assert pod.asked == {("101", "10", "41000"), ("101", "00", "11500")}
+
+
+async def test_a_ledger_that_is_not_there_is_named_with_those_that_are(written: Write, pod: Pod, shop: Shop) -> None:
+    path = written(('ledger = "US Primary"', 'ledger = "US primary"'))
+    finding = await the_finding(path, pod, shop)
+    assert finding.level is Level.MISTAKE
+    assert (finding.line, "US Primary" in finding.remedy) == (line_of(path, "US primary"), True)
+
+
+async def test_a_user_without_data_access_is_told_apart_from_an_empty_pod(written: Write, pod: Pod, shop: Shop) -> None:
+    pod.hidden = True
+    finding = await the_finding(written(), pod, shop)
+    assert "sees no ledger" in finding.sentence
+
+
+async def test_sources_categories_and_units_are_proved(written: Write, pod: Pod, shop: Shop) -> None:
+    pod.categories, pod.units = set(), (BusinessUnit(business_unit_id=2, name="Other"),)
+    path = written(('journal_source = "Spreadsheet"', 'journal_source = "Web"'))
+    found = await findings(path, pod, shop)
+    assert [one.line for one in found] == [
+        line_of(path, "journal_source"),
+        line_of(path, "journal_category"),
+        line_of(path, "business_unit"),
+    ]
+    assert found[0].remedy == "Use: Spreadsheet."
+
+
+async def test_every_account_of_every_rule_is_proved_for_every_legal_entity(
+    written: Write, pod: Pod, shop: Shop
+) -> None:
+    second = (
+        '[[integrations.books]]\nchannel = "1"\ncurrency = "CAD"\nledger = "US Primary"\n'
+        'data_access_set = "US Primary"\njournal_source = "Spreadsheet"\njournal_category = "Sales"\n'
+        'balancing_segment = "102"\nbusiness_unit = "US Retail"\nconversion_type = "Corporate"\n\n[[mapping_sets]]'
+    )
+    shop.codes = ["USD", "CAD"]
+    pod.states["102-10-41000"] = CombinationState(
+        segments=("102", "10", "41000"), account="102-10-41000", exists=True, detail_posting_allowed=True
+    )
+    path = written(("[[mapping_sets]]", second))
+    finding = await the_finding(path, pod, shop)
+    assert finding.sentence == "Rule shirts, ledger US Primary: account 102-10-41000 is disabled."
+    assert finding.line == line_of(path, "*-10-41000")
+
+
+async def test_rules_that_are_over_are_not_proved(written: Write, pod: Pod, shop: Shop) -> None:
+    path = written(('account = "*-10-41000"', 'account = "*-10-41000"\neffective_to = 2026-02-28'))
+    await findings(path, pod, shop)
+    assert pod.asked == {("101", "00", "11500")}
+
+
+async def test_a_control_account_needs_to_be_named_on_purpose(written: Write, pod: Pod, shop: Shop) -> None:
+    pod.states["101-00-11500"] = CombinationState(
+        segments=("101", "00", "11500"),
+        account="101-00-11500",
+        exists=True,
+        enabled=True,
+        detail_posting_allowed=True,
+        control_account=True,
+    )
+    assert (await the_finding(written(), pod, shop)).level is Level.MISTAKE
+    named = written(('account = "*-00-11500"', 'account = "*-00-11500"\ncontrol_account = true'))
+    assert (await the_finding(named, pod, shop)).level is Level.WARNING
+
+
+async def test_a_chart_with_other_segments_is_a_mistake(written: Write, pod: Pod, shop: Shop) -> None:
+    pod.segments = 4
+    finding = await the_finding(written(), pod, shop)
+    assert "has 3 segments, the chart of accounts of ledger US Primary has 4" in finding.sentence
+
+
+async def test_a_closed_period_warns_and_says_what_happens_until_it_opens(written: Write, pod: Pod, shop: Shop) -> None:
+    pod.status = "never_opened"
+    found = await findings(written(), pod, shop)
+    assert found[0].sentence == "Ledger US Primary: the period of 2026-03-15 is never opened."
+    assert "10 days" in found[0].remedy
+    assert "those placed before go to review" in found[1].sentence
+
+
+async def test_foreign_currency_needs_a_conversion_type_and_a_rate(written: Write, pod: Pod, shop: Shop) -> None:
+    pod.currency = "EUR"
+    assert (await the_finding(written(), pod, shop)).level is Level.MISTAKE
+    path = written(('currency = "USD"', 'currency = "USD"\nconversion_type = "Corporate"'))
+    assert await findings(path, pod, shop) == []
+    pod.rate = None
+    finding = await the_finding(path, pod, shop)
+    assert (finding.level, finding.line) == (Level.WARNING, line_of(path, "Corporate"))
+
+
+async def test_an_outage_proves_nothing_and_is_said_once(written: Write, pod: Pod, shop: Shop) -> None:
+    pod.failure = Unavailable("fusion-test", "Oracle Fusion (fusion-test) answered HTTP 503.")
+    finding = await the_finding(written(), pod, shop)
+    assert finding.level is Level.UNPROVED
+    assert EXIT_CODES[worst([finding])] == 3
+    pod.failure = Forbidden("fusion-test", "Oracle Fusion (fusion-test) answered HTTP 403.")
+    assert EXIT_CODES[worst([await the_finding(written(), pod, shop)])] == 1
+
+
+async def test_currencies_and_channels_without_books_are_listed(written: Write, pod: Pod, shop: Shop) -> None:
+    shop.codes, shop.channel = ["USD", "EUR", "CAD"], 2
+    found = await findings(written(), pod, shop)
+    assert ["default channel 2" in found[0].sentence, "CAD, EUR" in found[1].sentence] == [True, True]
+
+
+async def test_a_store_without_a_known_time_zone_cannot_be_dated(written: Write, pod: Pod, shop: Shop) -> None:
+    shop.zone = "US/Nowhere"
+    assert (await the_finding(written(), pod, shop)).level is Level.MISTAKE
+
+
+async def test_rules_that_can_never_be_chosen_are_warned_of_with_their_line(
+    written: Write, pod: Pod, shop: Shop
+) -> None:
+    path = written(
+        more='[[mapping_sets.rules]]\nid = "late"\npurpose = "clearing"\naccount = "*-00-11500"\n'
+        'when = { payment_method = ["Card"] }\n'
+    )
+    finding = await the_finding(path, pod, shop)
+    assert (finding.level, finding.line) == (Level.WARNING, line_of(path, 'id = "late"') - 1)
+    assert "rule clearing before it" in finding.sentence
+
+
+async def test_purposes_that_no_rule_covers_are_listed(written: Write, pod: Pod, shop: Shop) -> None:
+    found = await check(read(written(), {}), Probes(), today=TODAY)
+    assert any("No rule covers shipping, tax, rounding" in one.sentence for one in found)
+
+
+async def test_more_pollers_than_a_namespace_serves_are_refused(written: Write, pod: Pod, shop: Shop) -> None:
+    assert await findings(written(), pod, shop, workers=50) == []
+    found = await findings(written(), pod, shop, workers=51)
+    assert "would open 1020 pollers" in found[0].sentence
+    assert found[0].level is Level.MISTAKE
