@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from runtime.commands import check, connections, keys, secrets, version
+from runtime.commands import check, connections, keys, secrets, serve, version
 from runtime.commands.common import errors
 from runtime.connect import SearchAttributesError, TemporalUnreachableError
 from runtime.devserver import DevServerError
@@ -17,6 +17,7 @@ from runtime.temporal_cli import TemporalCliMissing
 from store import KeyRingError, StoreError, Unsealable
 
 COMMANDS: Final[tuple[Callable[[typer.Typer], None], ...]] = (
+    serve.register,
     check.register,
     connections.register,
     secrets.register,

@@ -1,0 +1,109 @@
+"""The long-running processes: worker, gateway, and both with an embedded Temporal server for a pilot."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from pathlib import Path
+from typing import Final
+
+import structlog
+from temporalio.client import Client
+
+from contracts.configuration import Configuration
+from runtime.connect import connect, register_search_attributes
+from runtime.devserver import DevServer
+from runtime.metrics import telemetry
+from runtime.parts import open_parts, open_store
+from runtime.schedules import sync_schedules
+from runtime.starting import TemporalStarter
+from runtime.temporal_cli import find_or_obtain
+from runtime.worker import run_worker
+from store import KeyRing
+from webhook_gateway.app import GatewayParts, create_app
+from webhook_gateway.server import make_server
+
+METRICS_PORT: Final = "ML_CONNECTOR_METRICS_PORT"
+"""Environment: where metrics are served, the SDK's on it and ours on the next. Not set: nowhere."""
+LOCAL_STATE: Final = Path(".ml-connector")
+"""Where `up` keeps the database of the embedded Temporal server."""
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set. A second signal has its ordinary effect, for the impatient."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    asked = (signal.SIGTERM, signal.SIGINT)
+
+    def ask() -> None:
+        stop.set()
+        for number in asked:
+            loop.remove_signal_handler(number)
+
+    for number in asked:
+        loop.add_signal_handler(number, ask)
+    try:
+        yield stop
+    finally:
+        for number in asked:
+            loop.remove_signal_handler(number)
+
+
+async def serve_worker(configuration: Configuration, keys: KeyRing, stop: asyncio.Event) -> None:
+    """A worker until `stop`; at boot it brings tables, search attributes and schedules up to date."""
+    client = await _client(configuration, keys)
+    await register_search_attributes(client)
+    async with open_parts(configuration, keys, temporal=client, migrate=True) as parts:
+        await sync_schedules(client, configuration)
+        await run_worker(client, parts, stop)
+
+
+async def serve_gateway(configuration: Configuration, keys: KeyRing, stop: asyncio.Event) -> None:
+    """A gateway until `stop`. It starts, and takes deliveries, also while Temporal is down."""
+    client = await _client(configuration, keys, lazy=True)
+    async with open_store(configuration, keys, migrate=True) as store:
+        app = create_app(GatewayParts(configuration=configuration, store=store, starter=TemporalStarter(client)))
+        server = make_server(app, configuration.gateway)
+        serving = asyncio.create_task(_stopping_others(server.serve(), stop))
+        _log.info("gateway is up", host=configuration.gateway.host, port=configuration.gateway.port)
+        await stop.wait()
+        server.should_exit = True
+        await serving
+
+
+async def serve_all(configuration: Configuration, keys: KeyRing, stop: asyncio.Event) -> None:
+    """Worker and gateway in one process; with an embedded Temporal server where none is configured."""
+    async with _temporal_for(configuration) as complete, asyncio.TaskGroup() as tasks:
+        tasks.create_task(_stopping_others(serve_worker(complete, keys, stop), stop))
+        tasks.create_task(_stopping_others(serve_gateway(complete, keys, stop), stop))
+
+
+@contextlib.asynccontextmanager
+async def _temporal_for(configuration: Configuration) -> AsyncIterator[Configuration]:
+    if configuration.temporal.address or configuration.temporal.profile or os.environ.get("TEMPORAL_ADDRESS"):
+        yield configuration
+        return
+    binary = await find_or_obtain(lambda line: _log.info(line))
+    async with DevServer(
+        binary, database=LOCAL_STATE / "temporal.db", log=LOCAL_STATE / "temporal.log", port=7233, ui_port=8233
+    ) as server:
+        temporal = configuration.temporal.model_copy(update={"address": server.address, "ui_url": server.ui_url})
+        yield configuration.model_copy(update={"temporal": temporal})
+
+
+async def _client(configuration: Configuration, keys: KeyRing, *, lazy: bool = False) -> Client:
+    port = os.environ.get(METRICS_PORT)
+    runtime = telemetry(port=int(port)) if port else telemetry()
+    return await connect(configuration.temporal, keys, lazy=lazy, runtime=runtime)
+
+
+async def _stopping_others(work: Awaitable[None], stop: asyncio.Event) -> None:
+    """When one part ends, by an error or by a signal, the others drain as well."""
+    try:
+        await work
+    finally:
+        stop.set()
