@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from sandbox.fusion.answers import RestError
 from sandbox.fusion.ledger import GeneralLedger
 from sandbox.fusion.query import QueryError, parse_finder
 from sandbox.fusion.report import zipped
-from sandbox.fusion.scheduler import EssRequest, JobRefusedError, Scheduler
+from sandbox.fusion.scheduler import NAMES, EssRequest, JobRefusedError, Scheduler
 from sandbox.kit import Clock, Faults
 
 ATTRIBUTES = (
@@ -82,7 +81,7 @@ class ErpIntegrations:
 
     def _submit(self, body: Mapping[str, Any]) -> dict[str, Any]:
         job = _job(f"{body['JobPackageName']},{body['JobDefName']}")
-        self._refuse(job)
+        self._refuse(NAMES.get(job, job))
         parameters = _parameters(str(body.get("ESSParameters") or ""))
         request = self._scheduler.run_job(job, parameters, self._clock.now())
         return {"ReqstId": str(request.id)}
@@ -186,10 +185,9 @@ def _options(text: str) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
-def parameters_of(request: EssRequest, first_submitted: datetime) -> list[dict[str, str]]:
+def parameters_of(request: EssRequest) -> list[dict[str, str]]:
     """A request's parameters as the scheduler's own address shows them."""
-    shown = [
+    return [
         {"name": f"submit.argument{number}", "paramType": "STRING", "value": value}
         for number, value in enumerate(request.parameters, start=1)
     ]
-    return [*shown, {"name": "SYS_submissionTime", "paramType": "DATETIME", "value": first_submitted.isoformat()}]

@@ -15,9 +15,12 @@ from sandbox.kit import Clock
 PAGE = 50
 """Requests in one answer; the vendor states no number and no paging parameter."""
 _SORTABLE = frozenset(
-    "requestId parentRequestId absParentRequestId jobDefinitionId application product state requestType submitter"
-    " submissionTime requestedStartTime processStartTime processEndTime completedTime elapsedTime".split()
-)
+    {
+        "requestId", "parentRequestId", "absParentRequestId", "jobDefinitionId", "application", "product", "state",
+        "requestType", "submitter", "submissionTime", "requestedStartTime", "processStartTime", "processEndTime",
+        "completedTime", "elapsedTime",
+    }
+)  # fmt: skip
 PATH = "/ess/rest/scheduler/v1/requests"
 
 _CONDITION = re.compile(r"""\s*(\w+)\s+(eq|ne|gt|ge|lt|le|co|sw|pr)(?:\s+(?:"([^"]*)"|(\S+?)))?\s*$""", re.IGNORECASE)

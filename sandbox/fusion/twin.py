@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import fields
 from typing import Any
 
 from starlette.requests import Request
@@ -101,8 +102,8 @@ class FusionTwin(Twin):
     def set_account(self, account: str, *, create: bool = False, **facts: Any) -> Combination:
         """Change an account (`enabled=False`, `import_refuses="EF04"`, ...), or add it. Raises KeyError."""
         self.agenda.run_due()
-        unknown = set(facts) - {"account_type", "enabled", "posting_allowed", "control", "starts", "ends"}
-        if unknown - {"import_refuses"}:
+        unknown = set(facts) - {each.name for each in fields(Combination)[3:]}
+        if unknown:
             raise KeyError(f"An account has no {', '.join(sorted(unknown))}.")
         try:
             combination = self.world.account(account)

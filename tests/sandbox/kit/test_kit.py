@@ -158,7 +158,7 @@ async def test_a_gate_holds_a_request_until_it_is_opened(till: Served) -> None:
 
 
 async def test_another_process_sets_hooks_and_faults_by_http(till: Served) -> None:
-    twin, listener, client = till
+    _, _, client = till
     told: list[dict[str, object]] = []
 
     async def hear(request: Request) -> JSONResponse:
