@@ -1,5 +1,6 @@
 """What operators ask for: many rows at once, read only."""
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -93,10 +94,14 @@ class Overview:
         """Journals in the ledger that nobody posted yet, longest waiting first."""
         return await self._postings(postings.c.state == PostingState.IMPORTED, oldest_by=postings.c.fate_at)
 
-    async def noteworthy(self) -> tuple[PostingRow, ...]:
-        """Journals an accountant wants to know of: date moved to another period, or an amount on suspense."""
-        listed = and_(or_(postings.c.date_moved, postings.c.suspense), postings.c.state != PostingState.WITHDRAWN)
-        return await self._postings(listed, oldest_by=postings.c.staged_at)
+    async def noteworthy(self, since: dt.datetime) -> tuple[PostingRow, ...]:
+        """Journals staged since then that an accountant wants to know of: their date moved to another period, or an
+        amount is on suspense."""
+        table = postings.c
+        listed = and_(
+            or_(table.date_moved, table.suspense), table.state != PostingState.WITHDRAWN, table.staged_at >= since
+        )
+        return await self._postings(listed, oldest_by=table.staged_at)
 
     async def memberships(self, reference: str) -> tuple[Membership, ...]:
         """Every group a journal was ever in, oldest first: refused neighbours make it more than one."""

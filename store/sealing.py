@@ -3,12 +3,15 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, TextClause, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, TextClause, func, insert, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from store.rows import GroupState, PostingState
 from store.schema import OCCUPYING, STAGED, epochs, group_members, journal_groups, postings
+
+_CHUNK: Final = 1000
 
 
 class NothingStaged(Exception):
@@ -73,25 +76,24 @@ def seal(
 
 
 def _fill(connection: Connection, group_id: int, outlet: Outlet, limit: int) -> None:
-    oldest = (
+    # Locked, so that an edit of one of them either came before, or is told that its journal is in a group.
+    oldest = connection.scalars(
         select(postings.c.reference)
         .where(*outlet.staged())
         .order_by(postings.c.staged_at, postings.c.reference)
         .limit(limit)
-    )
-    # `STAGED` again: a posting that was edited or withdrawn since the selection is looked at once more.
-    taken = connection.execute(
-        update(postings)
-        .where(postings.c.reference.in_(oldest), STAGED)
-        .values(state=PostingState.GROUPED, group_id=group_id)
-        .returning(postings.c.reference)
+        .with_for_update()
     ).all()
-    if not taken:
+    if not oldest:
         raise NothingStaged
-    connection.execute(
-        insert(group_members).from_select(
-            ["group_id", "reference", "fate"],
-            select(literal(group_id), postings.c.reference, literal("")).where(postings.c.group_id == group_id),
+    for start in range(0, len(oldest), _CHUNK):
+        connection.execute(
+            update(postings)
+            .where(postings.c.reference.in_(oldest[start : start + _CHUNK]))
+            .values(state=PostingState.GROUPED, group_id=group_id)
         )
+    connection.execute(
+        insert(group_members),
+        [{"group_id": group_id, "reference": reference, "fate": ""} for reference in oldest],
     )
-    connection.execute(update(journal_groups).where(journal_groups.c.id == group_id).values(count=len(taken)))
+    connection.execute(update(journal_groups).where(journal_groups.c.id == group_id).values(count=len(oldest)))
