@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -11,7 +10,6 @@ from starlette.routing import Route
 
 from sandbox.bigcommerce import listing, v3
 from sandbox.bigcommerce.desk import Desk, Visit
-from sandbox.bigcommerce.documents import Order, Refund
 from sandbox.bigcommerce.refusals import RefusedError, not_found
 
 ORDERS = "store_v2_orders"
@@ -55,7 +53,8 @@ async def transactions(visit: Visit) -> Response:
 
 async def order_refunds(visit: Visit) -> Response:
     order = visit.order()
-    return JSONResponse({"data": [v3.render_refund(*row) for row in _refunds(visit) if row[0] is order], "meta": {}})
+    rows = [v3.render_refund(*row) for row in visit.store.shop.refunds() if row[0] is order]
+    return JSONResponse({"data": rows, "meta": {}})
 
 
 async def all_refunds(visit: Visit) -> Response:
@@ -63,7 +62,7 @@ async def all_refunds(visit: Visit) -> Response:
     of_orders, wanted = listing.numbers(query, "order_id:in"), listing.numbers(query, "id:in")
     rows = [
         (order, known)
-        for order, known in _refunds(visit)
+        for order, known in visit.store.shop.refunds()
         if (of_orders is None or order.id in of_orders) and (wanted is None or known.id in wanted)
     ]
     if "created:min" in query:
@@ -76,7 +75,7 @@ async def all_refunds(visit: Visit) -> Response:
 
 
 async def refund(visit: Visit) -> Response:
-    for order, known in _refunds(visit):
+    for order, known in visit.store.shop.refunds():
         if known.id == visit.number("refund_id"):
             return JSONResponse({"data": v3.render_refund(order, known), "meta": {}})
     raise not_found()
@@ -202,13 +201,6 @@ async def hooks_admin(visit: Visit) -> Response:
         for known in mine
     ]
     return JSONResponse({"data": {"hooks_list": rows, "emails": [], "blocked_domains": []}, "meta": {}})
-
-
-def _refunds(visit: Visit) -> list[tuple[Order, Refund]]:
-    """Every refund that can be read by now, by id."""
-    now: datetime = visit.store.shop.now()
-    rows = [(order, known) for order in visit.store.shop.orders.values() for known in order.refunds]
-    return sorted((row for row in rows if row[1].visible_from <= now), key=lambda row: row[1].id)
 
 
 def _page(visit: Visit, rows: Sequence[Any]) -> Response:

@@ -95,7 +95,14 @@ class Shop:
             raise LookupError(f"{self.profile.name} has no order {order_id}.") from None
 
     def visible(self, order: Order) -> bool:
+        """Whether others can see the order by now."""
         return order.visible_from is None or order.visible_from <= self._now()
+
+    def refunds(self) -> list[tuple[Order, Refund]]:
+        """Every refund that can be read by now, by id."""
+        now = self._now()
+        rows = [(order, refund) for order in self.orders.values() for refund in order.refunds]
+        return sorted((row for row in rows if row[1].visible_from <= now), key=lambda row: row[1].id)
 
     # What happens to an order
 

@@ -75,7 +75,7 @@ def render_currencies(profile: Profile, updated: datetime) -> list[dict[str, Any
         {
             "id": index,
             "is_default": index == 1,
-            "last_updated": date(updated),
+            "last_updated": updated.isoformat(),
             "country_iso2": profile.country_code,
             "default_for_country_codes": [],
             "currency_code": code,
