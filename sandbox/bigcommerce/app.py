@@ -39,7 +39,8 @@ class BigCommerceTwin(Twin):
     ) -> None:
         clock = clock or Clock()
         self.stores = {
-            settings.profile.store_hash: Store(settings, now=clock.now, late_by=self._late_by) for settings in stores
+            settings.profile.store_hash: Store(settings, now=clock.now, late_by=self._late_by, seed=seed)
+            for settings in stores
         }
         super().__init__(clock=clock, seed=seed)
 

@@ -31,6 +31,9 @@ def control_routes(twin: BigCommerceTwin) -> list[BaseRoute]:
                                                    | refund {"line_id": 1, "quantity": 1}
     GET  /_twin/stores/{hash}/deliveries           ?state=exhausted&order_id=1001
     GET, POST, DELETE /_twin/stores/{hash}/luck    {"action": "drop", "scope": "store/order/*", "times": 2}
+    GET, POST /_twin/stores/{hash}/settings        {"reachable": {"https://connector.example.com":
+                                                   "http://127.0.0.1:8080"}, "time_scale": 0.001,
+                                                   "requests_per_window": 450, "refund_lag": 5, "resign": false}
     POST /_twin/stores/{hash}/release              {"order": "reversed"}: send what is held
     POST /_twin/stores/{hash}/repeat               {"webhook_id": "msg_..."}: send once more
     """
@@ -42,6 +45,7 @@ def control_routes(twin: BigCommerceTwin) -> list[BaseRoute]:
         Route(f"{store}/orders/{{order_id:int}}/{{what}}", control.act, methods=["POST"]),
         Route(f"{store}/deliveries", control.deliveries, methods=["GET"]),
         Route(f"{store}/luck", control.luck, methods=["GET", "POST", "DELETE"]),
+        Route(f"{store}/settings", control.settings, methods=["GET", "POST"]),
         Route(f"{store}/release", control.release, methods=["POST"]),
         Route(f"{store}/repeat", control.repeat, methods=["POST"]),
     ]
@@ -108,6 +112,25 @@ class _Control:
                 return _bad(f"No such rule: {error}.")
         return JSONResponse([asdict(rule) for rule in rules])
 
+    async def settings(self, request: Request) -> JSONResponse:
+        store = self._store(request)
+        if store is None:
+            return _unknown()
+        if request.method == "POST":
+            try:
+                _set(store, await _body(request))
+            except (TypeError, ValueError) as error:
+                return _bad(f"No such setting: {error}.")
+        return JSONResponse(
+            {
+                "reachable": store.deliveries.reachable,
+                "time_scale": store.deliveries.time_scale,
+                "resign": store.deliveries.resign,
+                "requests_per_window": store.quota.requests,
+                "refund_lag": store.shop.refund_lag,
+            }
+        )
+
     async def release(self, request: Request) -> JSONResponse:
         store = self._store(request)
         if store is None:
@@ -162,6 +185,23 @@ def _place(store: Store, wanted: dict[str, Any]) -> list[Order]:
     status_id = int(wanted.get("status_id", statuses.AWAITING_FULFILLMENT))
     quiet = bool(wanted.get("quiet", False))
     return [store.shop.place(draft, status_id=status_id, created=created, quiet=quiet) for draft in drafts]
+
+
+def _set(store: Store, wanted: dict[str, Any]) -> None:
+    for name, value in wanted.items():
+        match name:
+            case "reachable":
+                store.deliveries.reachable = {str(public): str(real) for public, real in dict(value).items()}
+            case "time_scale":
+                store.deliveries.time_scale = float(value)
+            case "resign":
+                store.deliveries.resign = bool(value)
+            case "requests_per_window":
+                store.quota.requests = int(value)
+            case "refund_lag":
+                store.shop.refund_lag = float(value)
+            case _:
+                raise ValueError(name)
 
 
 def _act(shop: Shop, order_id: int, what: str, wanted: dict[str, Any]) -> None:

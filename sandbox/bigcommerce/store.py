@@ -41,7 +41,12 @@ class Store:
     """One store, ready to be asked."""
 
     def __init__(
-        self, settings: StoreSettings, *, now: Callable[[], datetime], late_by: Callable[[], float] | None = None
+        self,
+        settings: StoreSettings,
+        *,
+        now: Callable[[], datetime],
+        late_by: Callable[[], float] | None = None,
+        seed: int = 0,
     ) -> None:
         profile = settings.profile
         self.settings = settings
@@ -62,7 +67,7 @@ class Store:
             time_scale=settings.time_scale,
             timeout=settings.delivery_timeout,
             reachable=settings.reachable,
-            seed=settings.seed,
+            seed=seed or settings.seed,
         )
         self.shop.listeners.append(self.deliveries.announce)
 

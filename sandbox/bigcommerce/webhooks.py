@@ -43,7 +43,7 @@ class Rule:
 
     `drop` never sends; `duplicate` sends `copies` more, each up to `seconds` later; `delay` waits `seconds` before the
     first attempt; `shuffle` waits a random time up to `seconds`, so deliveries overtake each other; `hold` keeps them
-    until `release`. `times` limits how many deliveries are struck, `chance` how likely each is.
+    until `release`. `times` limits how many deliveries are struck, `chance` how likely each is. Seconds are real ones.
     """
 
     action: Literal["drop", "duplicate", "delay", "shuffle", "hold"]

@@ -212,6 +212,26 @@ async def test_bad_luck_can_be_ordered_over_http(us) -> None:
     assert told["count"] == 1
 
 
+async def test_a_store_is_set_up_over_http(us) -> None:
+    settings = "/_twin/stores/us1abc/settings"
+    wanted = {"reachable": {"https://a.example.com": "http://127.0.0.1:1"}, "time_scale": 0.5, "requests_per_window": 9}
+    answer = (await us.control.post(settings, json=wanted)).json()
+    assert answer.items() >= wanted.items()
+    assert us.store.quota.requests == 9
+    assert (await us.control.post(settings, json={"color": "red"})).status_code == 400
+
+
+async def test_an_old_signature_can_be_kept_over_retries(us) -> None:
+    await us.hook("store/order/created")
+    us.store.deliveries.resign = False
+    us.receiver.refusals = [500]
+    order(us)
+    us.twin.clock.advance(600)
+    await us.settled()
+    first, second = us.receiver.got
+    assert first.headers["webhook-signature"] == second.headers["webhook-signature"]
+
+
 async def test_no_secret_is_shown(us) -> None:
     assert SECRET not in repr(us.store.settings)
     assert SECRET not in repr(us.store.accounts)
