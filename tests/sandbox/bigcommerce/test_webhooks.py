@@ -221,15 +221,22 @@ async def test_a_store_is_set_up_over_http(us) -> None:
     assert (await us.control.post(settings, json={"color": "red"})).status_code == 400
 
 
-async def test_an_old_signature_can_be_kept_over_retries(us) -> None:
+@pytest.mark.parametrize("resign", [True, False])
+async def test_a_retry_is_signed_anew_or_carries_the_first_signature(us, resign: bool) -> None:
     await us.hook("store/order/created")
-    us.store.deliveries.resign = False
+    us.store.deliveries.resign = resign
+    us.store.deliveries.time_scale = 0.005
     us.receiver.refusals = [500]
     order(us)
+    for _ in range(200):
+        if us.receiver.got:
+            break
+        await asyncio.sleep(0.005)
     us.twin.clock.advance(600)
     await us.settled()
     first, second = us.receiver.got
-    assert first.headers["webhook-signature"] == second.headers["webhook-signature"]
+    assert (first.headers["webhook-timestamp"] != second.headers["webhook-timestamp"]) is resign
+    assert (first.headers["webhook-signature"] != second.headers["webhook-signature"]) is resign
 
 
 async def test_no_secret_is_shown(us) -> None:
