@@ -8,60 +8,93 @@ from dataclasses import dataclass, field
 from clients.bigcommerce import BigCommerceClient
 from clients.oracle_fusion import FusionClient
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection
-from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET
+from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET, WEBHOOK_HEADER
 from runtime.findings import Finding, Level
 from runtime.parts import open_store, secret_of
-from store import KeyRing
+from store import KeyRing, StoreOutdated
 
 
-@dataclass(frozen=True)
+@dataclass
 class OpenProbes:
-    """Clients by connection id, and the secrets without which a connection got none."""
+    """Clients by connection id, and what kept a connection from getting one."""
 
     fusions: dict[str, FusionClient] = field(default_factory=dict)
     shops: dict[str, BigCommerceClient] = field(default_factory=dict)
-    missing: list[tuple[str, str]] = field(default_factory=list)
-    """Connection and name of the secret."""
+    missing: list[tuple[str, str, str]] = field(default_factory=list)
+    """Connection, name of the secret, and what it is needed for."""
+    outdated: str = ""
+    """Why the store cannot be read by this version; no connection has a client then."""
 
 
 @asynccontextmanager
 async def open_probes(
     configuration: Configuration, *, only: str | None = None, environment: Mapping[str, str] = os.environ
 ) -> AsyncIterator[OpenProbes]:
-    """Clients of all connections, or of the one named. Raises `store.KeyRingError` and `store.StoreError`."""
+    """Clients of all connections, or of the one named. Changes nothing, not even an outdated store's tables.
+
+    Raises `store.KeyRingError` and `store.StoreError`.
+    """
+    keys = KeyRing.from_environment(environment)
+    opened = OpenProbes()
     async with AsyncExitStack() as stack:
-        keys = KeyRing.from_environment(environment)
-        store = await stack.enter_async_context(open_store(configuration, keys, migrate=True))
-        opened = OpenProbes()
+        try:
+            store = await stack.enter_async_context(open_store(configuration, keys))
+        except StoreOutdated as error:
+            opened.outdated = str(error)
+            yield opened
+            return
         for connection in configuration.connections:
             if only not in (None, connection.id):
                 continue
-            name = sign_in_secret(connection)
-            if not await store.secrets.get(connection.tenant, connection.id, name):
-                opened.missing.append((connection.id, name))
-            elif isinstance(connection, FusionConnection):
-                pod = FusionClient(connection, secret_of(store, connection, name))
-                stack.push_async_callback(pod.aclose)
-                opened.fusions[connection.id] = pod
-            else:
-                shop = BigCommerceClient(connection, secret_of(store, connection, name))
+            absent = {
+                name: purpose
+                for name, purpose in needed_secrets(connection).items()
+                if not await store.secrets.get(connection.tenant, connection.id, name)
+            }
+            opened.missing += [(connection.id, name, purpose) for name, purpose in absent.items()]
+            if isinstance(connection, FusionConnection):
+                if CLIENT_SECRET not in absent:
+                    pod = FusionClient(connection, secret_of(store, connection, CLIENT_SECRET))
+                    stack.push_async_callback(pod.aclose)
+                    opened.fusions[connection.id] = pod
+            elif ACCESS_TOKEN not in absent:
+                shop = BigCommerceClient(connection, secret_of(store, connection, ACCESS_TOKEN))
                 stack.push_async_callback(shop.aclose)
                 opened.shops[connection.id] = shop
         yield opened
 
 
-def sign_in_secret(connection: FusionConnection | BigCommerceConnection) -> str:
-    """Name of the secret that the connection signs in with."""
-    return CLIENT_SECRET if isinstance(connection, FusionConnection) else ACCESS_TOKEN
+def needed_secrets(connection: FusionConnection | BigCommerceConnection) -> dict[str, str]:
+    """The secrets that this connection cannot work without, by name, with what fails otherwise."""
+    if isinstance(connection, FusionConnection):
+        return {CLIENT_SECRET: "it cannot sign in"}
+    needed = {ACCESS_TOKEN: "it cannot sign in"}
+    unverified = "its webhooks cannot be verified and are refused"
+    if connection.webhooks.method in ("standard-webhooks", "both"):
+        needed[CLIENT_SECRET] = unverified
+    if connection.webhooks.method in ("custom-header", "both"):
+        needed[WEBHOOK_HEADER] = unverified
+    return needed
 
 
 def secret_findings(opened: OpenProbes) -> list[Finding]:
-    return [
+    """What could not be tried, and the command that changes it."""
+    found = [
         Finding(
             level=Level.MISTAKE,
             subject=connection,
-            sentence=f"No {name} is set, so it cannot sign in.",
+            sentence=f"No {name} is set, so {purpose}.",
             remedy=f"Set it: ml-connector secrets set {connection} {name}",
         )
-        for connection, name in opened.missing
+        for connection, name, purpose in opened.missing
     ]
+    if opened.outdated:
+        found.append(
+            Finding(
+                level=Level.MISTAKE,
+                subject="store",
+                sentence=opened.outdated,
+                remedy="A new store is made ready by the first `ml-connector secrets set`.",
+            )
+        )
+    return found

@@ -1,7 +1,6 @@
 """`ml-connector check`."""
 
 import datetime as dt
-from contextlib import AsyncExitStack
 from typing import Annotated
 
 import typer
@@ -38,7 +37,6 @@ async def _findings(file: ConfigurationFile, *, offline: bool, workers: int) -> 
     today = dt.datetime.now(dt.UTC).date()
     if offline:
         return await check(file, Probes(), today=today, workers=workers)
-    async with AsyncExitStack() as stack:
-        opened = await stack.enter_async_context(open_probes(file.configuration))
+    async with open_probes(file.configuration) as opened:
         found = await check(file, Probes(opened.fusions, opened.shops), today=today, workers=workers)
         return (*found, *secret_findings(opened))

@@ -13,6 +13,7 @@ from contracts.configuration import BigCommerceConnection, FusionConnection
 from contracts.secret_names import SECRETS_OF
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, connection_named, fail, output, run
 from runtime.parts import open_store
+from runtime.probes import needed_secrets
 from store import KeyRing
 
 
@@ -61,7 +62,7 @@ def list_secrets(config: ConfigOption = DEFAULT_CONFIG) -> None:
     configuration = configured(config).configuration
 
     async def names() -> dict[tuple[str, str, str], tuple[int, dt.datetime]]:
-        async with open_store(configuration, KeyRing.from_environment(os.environ), migrate=True) as store:
+        async with open_store(configuration, KeyRing.from_environment(os.environ)) as store:
             rows = await store.secrets.names()
             return {(row.tenant, row.connection, row.name): (row.values, row.newest) for row in rows}
 
@@ -71,7 +72,7 @@ def list_secrets(config: ConfigOption = DEFAULT_CONFIG) -> None:
     for connection in configuration.connections:
         for name in SECRETS_OF[connection.system]:
             values, newest = found.pop((connection.tenant, connection.id, name), (0, now))
-            if values or _needed(connection, name):
+            if values or name in needed_secrets(connection):
                 table.add_row(connection.id, name, _age(now - newest) if values else "[red]missing[/]", str(values))
     for (_, connection_id, name), (values, newest) in sorted(found.items()):
         table.add_row(connection_id, name, f"{_age(now - newest)}, not in this configuration", str(values))
@@ -85,7 +86,7 @@ def forget_old(connection: ConnectionArgument, name: NameArgument, config: Confi
     _known(of, name)
 
     async def remove() -> int:
-        async with open_store(configuration, KeyRing.from_environment(os.environ), migrate=True) as store:
+        async with open_store(configuration, KeyRing.from_environment(os.environ)) as store:
             return await store.secrets.remove_old(of.tenant, of.id, name)
 
     removed = run(remove())
@@ -117,13 +118,6 @@ def _known(connection: FusionConnection | BigCommerceConnection, name: str) -> N
     names = SECRETS_OF[connection.system]
     if name not in names:
         fail(f'{connection.id} has no secret "{name}". It has: {", ".join(names)}.', code=2)
-
-
-def _needed(connection: FusionConnection | BigCommerceConnection, name: str) -> bool:
-    """The custom header is needed only where deliveries are verified by it."""
-    if isinstance(connection, FusionConnection) or name != "webhook_header":
-        return True
-    return connection.webhooks.method != "standard-webhooks"
 
 
 def _age(age: dt.timedelta) -> str:

@@ -37,6 +37,7 @@ class World:
             await store.secrets.put("acme", "fusion", CLIENT_SECRET, fusion)
             for name in ("bc-us", "bc-eu"):
                 await store.secrets.put("acme", name, ACCESS_TOKEN, shop)
+                await store.secrets.put("acme", name, CLIENT_SECRET, "client-secret")
 
     async def checked(self) -> tuple[Finding, ...]:
         async with open_probes(self.file.configuration, environment=self.environment) as opened:
@@ -107,6 +108,8 @@ async def test_every_path_of_a_connection_that_is_set_up_works(world: World) -> 
 
 
 async def test_a_secret_that_was_never_set_names_the_command(world: World) -> None:
+    async with open_store(world.file.configuration, KeyRing.from_environment(world.environment), migrate=True) as store:
+        await store.secrets.put("acme", "bc-eu", CLIENT_SECRET, "client-secret")
     (finding,) = await world.tried("bc-eu")
     assert finding.remedy == "Set it: ml-connector secrets set bc-eu access_token"
 

@@ -61,8 +61,14 @@ def test_check_without_systems_passes_with_warnings_unless_strict(shell: Shell) 
 
 
 def test_check_says_which_secrets_are_missing(shell: Shell) -> None:
+    fresh = shell("check")
+    assert fresh.exit_code == 1
+    assert "A new store is made ready by the first `ml-connector secrets set`." in fresh.output
+    shell("secrets", "set", "bc-us", "webhook_header", "--stdin", text=f"{SECRET}\n")
     told = shell("check")
     assert told.exit_code == 1
+    assert "No access_token is set, so it cannot sign in." in told.output
+    assert "No client_secret is set, so its webhooks cannot be verified" in told.output
     assert "ml-connector secrets set bc-us access_token" in told.output
 
 

@@ -30,7 +30,6 @@ with workflow.unsafe.imports_passed_through():  # the workflows below are loaded
     from runtime.devserver import DevServer, DevServerError
     from runtime.log_context import LOG_FIELDS
     from runtime.plugin import MlConnectorPlugin
-    from runtime.temporal_cli import find_or_obtain
     from store.keyring import KeyRing
 
 SECRET = "canary-4711"
@@ -66,14 +65,11 @@ class Failing:
 
 
 @pytest.fixture(scope="module")
-async def binary() -> Path:
-    return await find_or_obtain(print)
-
-
-@pytest.fixture(scope="module")
-async def server(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DevServer]:
+async def server(temporal_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DevServer]:
     place = tmp_path_factory.mktemp("temporal")
-    async with DevServer(binary, database=place / "temporal.db", ui_port=None, log=place / "temporal.log") as server:
+    async with DevServer(
+        temporal_cli, database=place / "temporal.db", ui_port=None, log=place / "temporal.log"
+    ) as server:
         yield server
 
 
@@ -92,17 +88,17 @@ async def test_the_server_knows_our_search_attributes_from_the_start(client: Cli
     assert await register_search_attributes(client) == ()
 
 
-async def test_attributes_are_registered_where_they_are_missing_and_only_once(binary: Path) -> None:
-    async with DevServer(binary, ui_port=None, search_attributes=()) as bare:
+async def test_attributes_are_registered_where_they_are_missing_and_only_once(temporal_cli: Path) -> None:
+    async with DevServer(temporal_cli, ui_port=None, search_attributes=()) as bare:
         client = await connect(TemporalSettings(address=bare.address), RING)
         added = await asyncio.gather(*(register_search_attributes(client) for _ in range(3)))
         assert set(SEARCH_ATTRIBUTES) in [set(names) for names in added]
         assert await register_search_attributes(client) == ()
 
 
-async def test_an_attribute_of_another_type_is_refused(binary: Path) -> None:
+async def test_an_attribute_of_another_type_is_refused(temporal_cli: Path) -> None:
     arguments = ("--search-attribute", "MlcJob=Int")
-    async with DevServer(binary, ui_port=None, search_attributes=(), extra_arguments=arguments) as other:
+    async with DevServer(temporal_cli, ui_port=None, search_attributes=(), extra_arguments=arguments) as other:
         client = await connect(TemporalSettings(address=other.address), RING)
         with pytest.raises(SearchAttributesError, match="MlcJob"):
             await register_search_attributes(client)
@@ -165,11 +161,11 @@ async def test_work_outlives_a_killed_server_on_the_same_address(client: Client,
         assert (await handle.result())["workflow_id"] == "survivor"
 
 
-async def test_a_server_that_cannot_start_says_why(binary: Path, server: DevServer, tmp_path: Path) -> None:
+async def test_a_server_that_cannot_start_says_why(temporal_cli: Path, server: DevServer, tmp_path: Path) -> None:
     with pytest.raises(DevServerError, match=r"(?s)ended with code 1 .*unknown flag"):
-        await DevServer(binary, ui_port=None, log=tmp_path / "log", extra_arguments=["--no-such-flag"]).start()
+        await DevServer(temporal_cli, ui_port=None, log=tmp_path / "log", extra_arguments=["--no-such-flag"]).start()
     with pytest.raises(DevServerError, match="is in use"):
-        await DevServer(binary, port=server.port, ui_port=None).start()
+        await DevServer(temporal_cli, port=server.port, ui_port=None).start()
     with pytest.raises(DevServerError, match="does not run"):
         await DevServer(tmp_path / "absent").start()
 
