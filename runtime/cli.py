@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from runtime.commands import check, connections, keys, secrets, serve, version
+from runtime.commands import audit, check, connections, keys, reconcile, review, secrets, serve, status, version
 from runtime.commands.common import errors
 from runtime.connect import SearchAttributesError, TemporalUnreachableError
 from runtime.devserver import DevServerError
@@ -18,6 +18,10 @@ from store import KeyRingError, StoreError, Unsealable
 
 COMMANDS: Final[tuple[Callable[[typer.Typer], None], ...]] = (
     serve.register,
+    status.register,
+    review.register,
+    audit.register,
+    reconcile.register,
     check.register,
     connections.register,
     secrets.register,

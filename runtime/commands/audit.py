@@ -1,0 +1,136 @@
+"""`ml-connector audit show`: the whole life of one document."""
+
+import datetime as dt
+import json
+import os
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from contracts.configuration import Configuration
+from mapping.entries import plain
+from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, output, run
+from runtime.document_life import BookedJournal, DocumentUnknownError, Life, life_of
+from runtime.parts import open_store
+from store import KeyRing
+
+WITHOUT_PAYLOAD: Final = {"events": {"__all__": {"payload"}}}
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="The audit trail.", no_args_is_help=True)
+    # A group with one command only would swallow the command's name.
+    group.callback()(lambda: None)
+    group.command("show")(show_life)
+    app.add_typer(group, name="audit")
+
+
+def show_life(
+    order: Annotated[str, typer.Argument(help="Order id, CONNECTION/ORDER, or the workflow's id.")],
+    connection: Annotated[str | None, typer.Option(help="The shop, where several have an order of this id.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    payload: Annotated[
+        bool, typer.Option("--payload", help="Show the original as the shop sent it, decrypted.")
+    ] = False,
+    zone: Annotated[str, typer.Option("--timezone", help="Show times in this zone, e.g. America/Chicago.")] = "UTC",
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Show everything that happened to an order: deliveries, versions, lines and their rules, groups, fates, decisions.
+
+    Exit code 1 when nothing is known of it.
+    """
+    configuration = configured(config).configuration
+    try:
+        life = run(_life(configuration, order, connection))
+    except DocumentUnknownError as unknown:
+        fail(str(unknown))
+    if as_json:
+        content = life.model_dump(mode="json", exclude=None if payload else WITHOUT_PAYLOAD)
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    print_life(life, output, _zone(zone))
+    if payload:
+        typer.echo(_original(life))
+
+
+async def _life(configuration: Configuration, order: str, connection: str | None) -> Life:
+    async with open_store(configuration, KeyRing.from_environment(os.environ)) as store:
+        return await life_of(store, configuration, order, connection=connection)
+
+
+def print_life(life: Life, console: Console, zone: dt.tzinfo = dt.UTC) -> None:
+    """Deliveries, events and groups in order of time, then each journal with its lines."""
+    document = life.document
+    state = f"{document.state.value.replace('_', ' ')}: {document.reason}" if document else "not settled yet"
+    console.print(f"[bold]Order {escape(life.document_id)}[/] ({escape(life.connection)}), workflow {life.workflow_id}")
+    console.print(escape(state), highlight=False)
+    moments = Table("time", "what", "", "by", box=None, header_style="bold", pad_edge=False)
+    moments.columns[2].overflow = "fold"
+    for moment in life.moments:
+        local = moment.at.astimezone(zone)
+        by = moment.who or moment.job
+        moments.add_row(f"{local:%Y-%m-%d %H:%M:%S %Z}", moment.what, escape(moment.sentence), escape(by))
+    console.print(moments)
+    for booked in life.journals:
+        _print_journal(booked, console)
+    if life.review is not None:
+        for problem in life.review.problems:
+            console.print(f"[bold red]In review:[/] {escape(problem.sentence)}", highlight=False)
+            console.print(f"    {escape(problem.remedy)}", highlight=False)
+        console.print(f"    {life.review.command}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _print_journal(booked: BookedJournal, console: Console) -> None:
+    posting, journal = booked.posting, booked.journal
+    console.print(f"\n[bold]Journal {escape(posting.reference)}[/] {posting.state.value}", highlight=False)
+    if posting.fate and posting.fate.journal_name:
+        console.print(
+            f"in Fusion ({posting.key.fusion}): {escape(posting.fate.journal_name)} {escape(posting.fate.period)}",
+            highlight=False,
+        )
+    if journal is None:
+        console.print(escape(posting.fate.sentence if posting.fate else "no content was ever staged"), highlight=False)
+        return
+    moved = " (moved)" if journal.date_moved else ""
+    console.print(
+        f"{plain(journal.total)} {journal.currency} in {escape(journal.ledger)}, {escape(journal.journal_source)} / "
+        f"{escape(journal.journal_category)}, accounting date {journal.accounting_date}{moved}: "
+        f"{escape(journal.date_reason)}",
+        highlight=False,
+    )
+    lines = Table("#", "purpose", "account", "debit", "credit", "rule", "of", box=None, header_style="bold")
+    for name in ("debit", "credit"):
+        next(column for column in lines.columns if column.header == name).justify = "right"
+    for number, line in enumerate(journal.lines, start=1):
+        rule = f"{line.rule.mapping_set} v{line.rule.version} {line.rule.rule}" if line.rule else "no rule: suspense"
+        lines.add_row(
+            str(number),
+            line.purpose.value,
+            escape("-".join(line.segments)),
+            f"{line.debit:f}" if line.debit else "",
+            f"{line.credit:f}" if line.credit else "",
+            escape(rule),
+            escape(line.source_key),
+        )
+    console.print(lines)
+
+
+def _original(life: Life) -> str:
+    original = life.original
+    if original is None:
+        return "No original of this order is kept."
+    try:
+        return json.dumps(json.loads(original), indent=2, ensure_ascii=False)
+    except ValueError:
+        return original
+
+
+def _zone(name: str) -> dt.tzinfo:
+    try:
+        return dt.UTC if name == "UTC" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise typer.BadParameter(f"{name} is not an IANA name.", param_hint="--timezone") from None

@@ -1,0 +1,229 @@
+"""What waits for a person, the command that resolves it, and carrying a person's decision to the workflow."""
+
+import datetime as dt
+import hashlib
+import shlex
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from contracts import names
+from contracts.configuration import Configuration
+from contracts.flow import Decided, Decision
+from contracts.journal import Problem
+from contracts.model import Frozen, Instant
+from store import Store
+from store.rows import DocumentRow, GroupRow, GroupState
+
+Choice = Literal["retry", "retry_with_mapping", "mark_posted", "skip"]
+
+PATIENCE: Final = dt.timedelta(seconds=30)
+"""How long an answer is waited for. Marking as posted asks Fusion first."""
+
+USUAL: Final[Mapping[str, Choice]] = {
+    "edited_after_posting": "skip",
+}
+"""What usually resolves a problem, by its code; everything else is retried once its cause is repaired."""
+
+
+class DecisionError(Exception):
+    """A decision was not taken. The message is a sentence that says why and what to do."""
+
+
+class NotInReviewError(DecisionError):
+    """Nothing with this name waits for a decision."""
+
+
+class UnansweredError(DecisionError):
+    """The workflow did not answer in time. The decision may still apply: asking again decides once."""
+
+
+class ReviewItem(Frozen):
+    """A document or a journal group that waits for a person."""
+
+    workflow_id: str
+    kind: Literal["document", "journal_group"]
+    name: str
+    """For sentences: `Order 1024 (bc-us)`."""
+    short_ids: tuple[str, ...]
+    """What a person may type instead of the workflow id, clearest first: `bc-us/1024`, `1024`."""
+    tenant: str
+    integration: str = ""
+    since: Instant
+    problems: tuple[Problem, ...]
+
+    @property
+    def command(self) -> str:
+        """The command that usually resolves it, to be completed with a name and a reason."""
+        code = self.problems[0].code if self.problems else ""
+        usual = USUAL.get(code, "retry") if self.kind == "document" else "retry"
+        return resolving_command(self.short_ids[0], usual)
+
+
+def resolving_command(item: str, choice: Choice) -> str:
+    """E.g. `ml-connector review resolve bc-us/1024 retry --who NAME --why REASON`."""
+    return f"ml-connector review resolve {shlex.quote(item)} {choice.replace('_', '-')} --who NAME --why REASON"
+
+
+async def review_items(store: Store, configuration: Configuration, tenant: str | None = None) -> tuple[ReviewItem, ...]:
+    """Documents and journal groups in review, longest waiting first."""
+    items = [_document(row) for row in await store.documents.review_list(tenant)]
+    for group in await store.groups.open_groups():
+        if group.state is GroupState.REVIEW:
+            item = _group(group, configuration)
+            if tenant in (None, item.tenant):
+                items.append(item)
+    return tuple(sorted(items, key=lambda item: item.since))
+
+
+async def find_item(store: Store, configuration: Configuration, wanted: str) -> ReviewItem:
+    """By workflow id, `connection/order`, order id or group id. Raises `NotInReviewError`, `DecisionError`."""
+    items = [
+        item
+        for item in await review_items(store, configuration)
+        if wanted == item.workflow_id or wanted in item.short_ids
+    ]
+    if len(items) == 1:
+        return items[0]
+    if items:
+        several = ", ".join(item.short_ids[0] for item in items)
+        raise DecisionError(f"{wanted} is in review more than once: {several}. Name one of these.")
+    raise NotInReviewError(await _why_not(store, configuration, wanted))
+
+
+def decision_on(
+    item: ReviewItem,
+    kind: Choice,
+    *,
+    who: str,
+    why: str,
+    mapping_version: int | None = None,
+    target_id: str | None = None,
+) -> Decision:
+    """The decision, under an id that is the same whenever the same is decided about the same review.
+
+    Raises `DecisionError` when something is missing, before anybody is asked.
+    """
+    if not who.strip() or not why.strip():
+        raise DecisionError("A decision needs a name (--who) and a reason (--why); both are kept in the audit trail.")
+    if item.kind == "journal_group" and kind != "retry":
+        raise DecisionError(f"{item.name} can only be retried; decide about its orders one by one afterwards.")
+    if (kind == "retry_with_mapping") != (mapping_version is not None):
+        raise DecisionError("retry-with-mapping, and only that, needs --mapping-version.")
+    if (kind == "mark_posted") != bool(target_id):
+        raise DecisionError(
+            "mark-posted, and only that, needs --target: the journal batch that Fusion shows. It is verified there."
+        )
+    parts = (item.workflow_id, item.since.isoformat(), kind, who, why, str(mapping_version or ""), target_id or "")
+    digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+    return Decision(
+        id=f"decision-{digest[:32]}",
+        kind=kind,
+        who=who,
+        why=why,
+        mapping_version=mapping_version,
+        target_id=target_id or None,
+    )
+
+
+async def decide(client: Client, item: ReviewItem, decision: Decision, *, patience: dt.timedelta = PATIENCE) -> Decided:
+    """Carry the decision to the workflow and wait for its answer.
+
+    The update id is the decision id: a decision whose answer was lost is asked again and applied once. Raises
+    `NotInReviewError`, `UnansweredError`, and `DecisionError` when the workflow refuses it.
+    """
+    handle = client.get_workflow_handle(item.workflow_id)
+    try:
+        answer: Any = await handle.execute_update(
+            names.DECIDE, decision, id=decision.id, result_type=Decided, rpc_timeout=patience
+        )
+    except WorkflowUpdateFailedError as refused:
+        raise _refusal(item, refused) from refused
+    except WorkflowUpdateRPCTimeoutOrCancelledError as silent:
+        raise _unanswered(item, decision, patience) from silent
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise NotInReviewError(
+                f"{item.name} has no running workflow {item.workflow_id}, so nothing waits for this decision. "
+                "If its run was terminated, the next poll or webhook of the order starts it again."
+            ) from error
+        if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+            raise _unanswered(item, decision, patience) from error
+        raise DecisionError(
+            f"Temporal did not take the decision about {item.name} ({error.status.name.lower()}). Ask again."
+        ) from error
+    if not isinstance(answer, Decided):
+        raise TypeError(f"a decision is answered by `Decided`, not by {type(answer).__name__}")
+    return answer
+
+
+def _refusal(item: ReviewItem, refused: WorkflowUpdateFailedError) -> DecisionError:
+    cause = refused.cause
+    if isinstance(cause, ApplicationError):
+        if cause.type == "NotInReview":
+            return NotInReviewError(cause.message)
+        return DecisionError(f"The decision was refused: {cause.message}")
+    return DecisionError(f"{item.name} refused the decision: {cause}")
+
+
+def _unanswered(item: ReviewItem, decision: Decision, patience: dt.timedelta) -> UnansweredError:
+    return UnansweredError(
+        f"{item.name} did not answer within {patience.total_seconds():.0f} s: is a worker running, and does Fusion "
+        f"answer? The decision may still be applied. Run the same command again: it carries the same id "
+        f"({decision.id}), so it is decided once."
+    )
+
+
+def _document(row: DocumentRow) -> ReviewItem:
+    problems = row.problems or (
+        Problem(code="needs_review", sentence=row.reason, remedy="Repair the cause, then retry."),
+    )
+    return ReviewItem(
+        workflow_id=names.order_to_journal_id(row.connection, row.id),
+        kind="document",
+        name=f"{row.kind.capitalize()} {row.id} ({row.connection})",
+        short_ids=(f"{row.connection}/{row.id}", row.id),
+        tenant=row.tenant,
+        integration=row.integration,
+        since=row.at,
+        problems=problems,
+    )
+
+
+def _group(group: GroupRow, configuration: Configuration) -> ReviewItem:
+    try:
+        tenant = configuration.connection(group.fusion).tenant
+    except KeyError:
+        tenant = ""
+    found = group.evidence.get("problem")
+    problem = (
+        Problem.model_validate(found)
+        if found
+        else Problem(code="needs_review", sentence="Its import waits for a person.", remedy="Look into it, then retry.")
+    )
+    return ReviewItem(
+        workflow_id=names.journal_import_id(group.fusion, group.ledger, group.group_id),
+        kind="journal_group",
+        name=f"Journal group {group.group_id} ({group.fusion}, {group.ledger})",
+        short_ids=(str(group.group_id),),
+        tenant=tenant,
+        since=group.submitted_at or group.marked_at or group.sealed_at,
+        problems=(problem,),
+    )
+
+
+async def _why_not(store: Store, configuration: Configuration, wanted: str) -> str:
+    """What is known of something that is not in review."""
+    prefix = f"{names.ORDER_TO_JOURNAL}:"
+    tail = wanted.removeprefix(prefix).replace(":", "/", 1) if wanted.startswith(prefix) else wanted
+    connection, _, order_id = tail.rpartition("/")
+    for one in configuration.connections:
+        if connection in ("", one.id):
+            row = await store.documents.get(one.id, "order", order_id)
+            if row is not None:
+                state = row.state.value.replace("_", " ")
+                return f"Order {row.id} ({row.connection}) is not in review; it is {state}: {row.reason}."
+    return f"Nothing in review is called {wanted}. `ml-connector review list` shows what waits."
