@@ -9,6 +9,13 @@ from clients.bigcommerce import BigCommerceClient
 from contracts.sale import OrderSnapshot
 from mapping.bigcommerce import project
 
+ORDER_SCOPES: Final = (
+    "store/order/created",
+    "store/order/updated",
+    "store/order/statusUpdated",
+    "store/order/archived",
+)
+"""BigCommerce: the scopes that say an order may have changed."""
 PAGE: Final = 250
 """Rows handed on at a time: as many as the shop sends in one page."""
 
@@ -39,6 +46,13 @@ class BigCommerceShop:
                 page.clear()
         if page:
             yield tuple(page)
+
+    async def register_webhooks(self, destination: str) -> tuple[str, ...]:
+        known = {(hook.scope, hook.destination) for hook in await self._client.hooks() if hook.is_active}
+        missing = tuple(scope for scope in ORDER_SCOPES if (scope, destination) not in known)
+        for scope in missing:
+            await self._client.create_hook(scope, destination)
+        return missing
 
     async def now(self) -> datetime:
         return await self._client.time()

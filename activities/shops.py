@@ -26,6 +26,10 @@ class Shop(Protocol):
         """Pages of the orders that changed since `since`, oldest change first."""
         ...
 
+    async def register_webhooks(self, destination: str) -> tuple[str, ...]:
+        """Ask the shop to announce changes of orders at `destination`. Safe to repeat; gives the scopes it added."""
+        ...
+
     async def now(self) -> datetime:
         """The shop's own clock: watermarks advance by it, never by ours."""
         ...

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from runtime.commands import audit, check, connections, keys, reconcile, review, secrets, serve, status, version
+from runtime.commands import audit, check, connections, demo, keys, reconcile, review, secrets, serve, status, version
 from runtime.commands.common import errors
 from runtime.connect import SearchAttributesError, TemporalUnreachableError
 from runtime.devserver import DevServerError
@@ -18,6 +18,7 @@ from store import KeyRingError, StoreError, Unsealable
 
 COMMANDS: Final[tuple[Callable[[typer.Typer], None], ...]] = (
     serve.register,
+    demo.register,
     status.register,
     review.register,
     audit.register,

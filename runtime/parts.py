@@ -9,6 +9,7 @@ from activities.bigcommerce_shop import BigCommerceShop
 from activities.collaborators import Collaborators
 from activities.shops import Shop
 from clients.bigcommerce import BigCommerceClient
+from clients.errors import Unauthorized
 from clients.oracle_fusion import FusionClient
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection
 from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET
@@ -18,13 +19,18 @@ from runtime.starting import TemporalStarter
 from store import KeyRing, Store, Vault
 
 
-class SecretMissingError(Exception):
-    """A connection cannot sign in because a secret was never set. The sentence holds the command that sets it."""
+class SecretMissingError(Unauthorized):
+    """A connection cannot sign in because a secret was never set. What waits for it goes on once it is."""
 
     def __init__(self, connection: str, name: str) -> None:
         super().__init__(
-            f"Connection {connection} has no {name}. Set it with: ml-connector secrets set {connection} {name}"
+            connection,
+            f"Connection {connection} has no {name}.",
+            remedy=f"Set it with: ml-connector secrets set {connection} {name}",
         )
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.remedy}"
 
 
 @asynccontextmanager

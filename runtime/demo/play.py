@@ -1,0 +1,171 @@
+"""The demo from beginning to end: play the morning, wait until everything is decided, reconcile, resolve one review."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from contracts.flow import State
+from contracts.names import order_to_journal_id
+from runtime.deciding import ReviewItem, decide, decision_on, review_items
+from runtime.demo.screen import OrderLine, Screen
+from runtime.demo.stage import Stage, open_stage
+from runtime.demo.story import Morning
+from runtime.reconciliation import ReconciledStore, Verdict, reconcile
+from runtime.serving import stop_on_signals
+from sandbox.bigcommerce import statuses
+
+PATIENCE: Final = 150.0
+"""Seconds until an order that is not decided fails the demo."""
+IN_REVIEW: Final = 2
+
+
+async def play(directory: Path, console: Console, *, keep: bool) -> bool:
+    """True when the books agree to the cent and nothing is lost, doubled or forgotten."""
+    screen = Screen(console)
+    async with open_stage(directory, screen.tell) as stage:
+        began = time.monotonic()
+        morning = Morning(stage.fusion, stage.shops, screen.tell)
+        playing = asyncio.create_task(morning.play())
+        decided = await _watch(stage, screen, playing)
+        screen.close()
+        await playing
+        screen.tell(
+            f"Every order is decided after {time.monotonic() - began:.0f} s." if decided else "Out of patience."
+        )
+        first = await _reconciled(stage, console)
+        items = await review_items(stage.parts.store, stage.configuration)
+        _show_reviews(items, console)
+        resolved = await _resolve_one(stage, morning, items, screen)
+        second = await _reconciled(stage, console)
+        right = decided and resolved and _right(first, IN_REVIEW) and _right(second, IN_REVIEW - 1)
+        _show_links(stage, morning, console)
+        console.print(
+            "[bold green]Everything holds.[/]" if right else "[bold red]Something does not hold.[/]", highlight=False
+        )
+        if keep:
+            await _keep(stage, console)
+    return right
+
+
+async def _watch(stage: Stage, screen: Screen, playing: "asyncio.Task[None]") -> bool:
+    """Shows progress until every order is posted, skipped or in review. False when that takes too long."""
+    gives_up_at = time.monotonic() + PATIENCE
+    while time.monotonic() < gives_up_at:
+        orders = await _orders(stage)
+        screen.show(orders)
+        if playing.done():
+            playing.result()
+            if all(order.state in ("posted", "skipped", "needs_review") for order in orders):
+                return True
+        await asyncio.sleep(0.5)
+    return False
+
+
+async def _orders(stage: Stage) -> list[OrderLine]:
+    """Every order of both shops: its state by our store, its journal by Fusion's own books."""
+    journals = {one.given_name: one for one in stage.fusion.journals()}
+    lines = []
+    for integration in stage.configuration.integrations:
+        connection = stage.configuration.connection(integration.source)
+        shop = stage.shops.stores[connection.store_hash].shop  # type: ignore[union-attr]
+        for order_id, truth in shop.truth().items():
+            known = await stage.parts.store.documents.get(connection.id, "order", str(order_id))
+            journal = next(
+                (one for name, one in journals.items() if f"/{connection.id}/order/{order_id}/" in name), None
+            )
+            state = known.state.value if known else "announced"
+            if truth.status_id == statuses.PENDING and known is None:
+                state = State.SKIPPED.value
+            lines.append(
+                OrderLine(
+                    shop=connection.id,
+                    order_id=str(order_id),
+                    amount=f"{truth.total:,.2f} {truth.currency}",
+                    state=state,
+                    journal=f"{journal.name} ({journal.batch.status})" if journal else "",
+                )
+            )
+    return lines
+
+
+async def _reconciled(stage: Stage, console: Console) -> tuple[ReconciledStore, ...]:
+    results = await reconcile(stage.parts, stage.configuration.integrations)
+    table = Table(title="Reconciliation: what the shops sold against what Fusion's ledger holds", title_justify="left")
+    for title in ("store", "currency"):
+        table.add_column(title)
+    for title in ("orders", "source total", "in review", "ledger total", "difference", "duplicates", "lost"):
+        table.add_column(title, justify="right")
+    for result in results:
+        for totals in result.totals:
+            table.add_row(
+                result.connection,
+                totals.currency,
+                str(totals.source_count),
+                f"{totals.source_total:,.2f}",
+                f"{totals.in_review:,.2f} ({len(result.of(Verdict.IN_REVIEW))})",
+                f"{totals.ledger_total:,.2f}",
+                f"{totals.difference:,.2f}",
+                str(len(result.duplicates)),
+                str(len(result.of(Verdict.LOST))),
+            )
+    console.print(table)
+    return results
+
+
+def _right(results: tuple[ReconciledStore, ...], in_review: int) -> bool:
+    return (
+        all(result.agrees and not result.of(Verdict.OPEN, Verdict.UNPOSTED) for result in results)
+        and sum(len(result.of(Verdict.IN_REVIEW)) for result in results) == in_review
+        and len(results) == len({result.connection for result in results})
+    )
+
+
+def _show_reviews(items: tuple[ReviewItem, ...], console: Console) -> None:
+    console.print(f"\n[bold]In review: {len(items)}[/]", highlight=False)
+    for item in items:
+        for problem in item.problems:
+            console.print(f"  {problem.sentence}", highlight=False, markup=False)
+            console.print(f"    {problem.remedy}", highlight=False, markup=False)
+        console.print(f"    {item.command}", style="cyan", highlight=False, markup=False, soft_wrap=True)
+
+
+async def _resolve_one(stage: Stage, morning: Morning, items: tuple[ReviewItem, ...], screen: Screen) -> bool:
+    """What an operator does with the refused order: repair the cause in Fusion, then retry."""
+    connection, order_id = morning.told.disabled
+    workflow_id = order_to_journal_id(connection, str(order_id))
+    item = next((one for one in items if one.workflow_id == workflow_id), None)
+    if item is None:
+        screen.tell(f"Order {order_id} ({connection}) is not in review, though Fusion should have refused it.")
+        return False
+    screen.tell(f"The account is enabled in Fusion; order {order_id} ({connection}) is retried.")
+    morning.enable_account()
+    decision = decision_on(item, "retry", who="demo", why="The account was enabled in Fusion.")
+    await decide(stage.parts.temporal, item, decision)
+    gives_up_at = time.monotonic() + PATIENCE
+    while time.monotonic() < gives_up_at:
+        known = await stage.parts.store.documents.get(connection, "order", str(order_id))
+        if known and known.state is State.POSTED:
+            screen.tell(f"Order {order_id} ({connection}): {known.reason}.")
+            return True
+        await asyncio.sleep(0.3)
+    return False
+
+
+def _show_links(stage: Stage, morning: Morning, console: Console) -> None:
+    ui = f"{stage.server.ui_url}/namespaces/{stage.server.namespace}/workflows"
+    console.print(f"\nTemporal UI: {ui}", highlight=False, soft_wrap=True)
+    for connection, order_id in (morning.told.unmapped, morning.told.disabled):
+        console.print(f"  {ui}/{order_to_journal_id(connection, str(order_id))}", highlight=False, soft_wrap=True)
+
+
+async def _keep(stage: Stage, console: Console) -> None:
+    console.print("\nEverything stays up until Ctrl-C. In another terminal:", highlight=False)
+    for name, value in stage.environment.items():
+        console.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
+    console.print("  ml-connector status; ml-connector review list; ml-connector audit show 1001", highlight=False)
+    with stop_on_signals() as stop:
+        await stop.wait()
