@@ -9,8 +9,10 @@ import structlog
 from contracts.starting import Starter, StartRequest
 from store import Store
 from store.rows import Ring
+from store.wakeups import PROMISE_LASTS
 from webhook_gateway.breaker import CircuitBreaker
 from webhook_gateway.faults import is_outage, reason
+from webhook_gateway.recent import RecentKeys
 from webhook_gateway.verdicts import Refusal, Verdict
 
 STORE_DEADLINE: Final = 2.0
@@ -34,6 +36,10 @@ class Admitted:
 class Admission:
     """Rings the document's bell, starts its workflow when that is needed, and falls back to the inbox.
 
+    The bell tells whether an earlier signal is still to be taken and covers this change, too. For a document that this
+    gateway has not heard of for longer than such a promise lasts, hardly ever: it is started without asking. The first
+    delivery so waits for Temporal alone, and at worst one signal is sent that could have been saved.
+
     A start has `start_deadline` seconds; the client's own retries do not count against it, they are cut off. A start
     that ends after its deadline is harmless: starts are idempotent and the inbox makes it again.
     """
@@ -52,12 +58,14 @@ class Admission:
         self._breaker = breaker
         self._start_deadline = start_deadline
         self._inbox_filled = inbox_filled
+        self._recent = RecentKeys(capacity=20_000, lasts=PROMISE_LASTS.total_seconds())
 
     async def admit(self, request: StartRequest, *, tenant: str) -> Admitted:
         """Returns once the request is durable somewhere. Raises `Refusal` (`UNAVAILABLE`) when that is nowhere."""
         number = 0
         if self._breaker.admit():
-            ring = await self._ring(request.workflow_id)
+            heard_of = self._recent.note(request.workflow_id)
+            ring = await self._ring(request.workflow_id) if heard_of else None
             if ring is not None:
                 number = ring.number
                 if not ring.needed:

@@ -24,20 +24,29 @@ async def test_a_genuine_delivery_starts_the_orders_workflow(serve: Serve) -> No
         assert (record.delivery_id, record.workflow_id) == ("msg_1", start.workflow_id)
 
 
-async def test_a_second_change_is_covered_by_a_signal_nobody_has_taken_yet(serve: Serve) -> None:
+async def test_changes_are_covered_by_a_signal_that_nobody_has_taken_yet(serve: Serve) -> None:
     async with serve() as gateway:
         for _ in range(6):
             assert (await gateway.deliver()).status_code == 202
-        assert len(gateway.temporal.started) == 1
-        assert [record.verdict for record in await gateway.records()] == ["coalesced"] * 5 + ["started"]
+        assert len(gateway.temporal.started) == 2
+        assert [record.verdict for record in await gateway.records()] == ["coalesced"] * 4 + ["started"] * 2
 
 
 async def test_a_change_after_the_order_was_fetched_signals_again(serve: Serve) -> None:
     async with serve() as gateway:
+        for fetched in range(1, 6):
+            await gateway.deliver()
+            assert len(gateway.temporal.started) == fetched
+            await gateway.store.wakeups.take("order-to-journal:bc-us:1024")
+
+
+async def test_a_promise_of_another_process_saves_a_signal(serve: Serve) -> None:
+    async with serve() as gateway:
         await gateway.deliver()
-        await gateway.store.wakeups.take("order-to-journal:bc-us:1024")
+        ring = await gateway.store.wakeups.ring("order-to-journal:bc-us:1024")
+        await gateway.store.wakeups.confirm("order-to-journal:bc-us:1024", ring.number)
         await gateway.deliver()
-        assert len(gateway.temporal.started) == 2
+        assert len(gateway.temporal.started) == 1
 
 
 async def test_orders_do_not_cover_each_other(serve: Serve) -> None:

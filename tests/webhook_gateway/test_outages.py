@@ -49,7 +49,15 @@ async def test_a_drained_start_is_the_one_that_was_asked_for(serve: Serve) -> No
         [start] = gateway.temporal.started
         assert (start.workflow_id, start.integration) == ("order-to-journal:bc-us:1024", "us-retail")
         assert start.job == "delivery:msg_1"
-        # ... and later changes know that its signal has not been taken.
+
+
+async def test_later_changes_know_of_a_drained_start_that_nobody_has_taken(serve: Serve) -> None:
+    async with serve(breaker=CircuitBreaker(threshold=9)) as gateway:
+        gateway.temporal.down = True
+        await gateway.deliver()
+        await gateway.deliver()
+        gateway.temporal.down = False
+        await gateway.drain.drain_once()
         await gateway.deliver()
         assert len(gateway.temporal.started) == 1
 
