@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -48,15 +49,14 @@ async def served(store: Store, kit: Any) -> AsyncIterator[Served]:
     configuration, temporal = kit.configuration(), kit.Temporal()
     settings = configuration.gateway.model_copy(update={"host": "127.0.0.1", "port": 0})
     server = make_server(create_app(GatewayParts(configuration, store, temporal)), settings)
-    with server.capture_signals():
-        running = asyncio.create_task(server._serve())
-        async with asyncio.timeout(10):
-            while not server.started:  # noqa: ASYNC110 -- the server has no event for it
-                await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield Served(server, running, port, temporal, kit.sign, kit.payload)
-        server.should_exit = True
-        await asyncio.wait_for(running, 15)
+    running = asyncio.create_task(server.serve())
+    async with asyncio.timeout(10):
+        while not server.started:  # noqa: ASYNC110 -- the server has no event for it
+            await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield Served(server, running, port, temporal, kit.sign, kit.payload)
+    server.should_exit = True
+    await asyncio.wait_for(running, 15)
 
 
 HEAD = b"POST /webhooks/acme/bc-us HTTP/1.1\r\nHost: gateway\r\n"
@@ -122,3 +122,8 @@ async def test_a_delivery_in_flight_is_answered_before_the_process_ends(served: 
     writer.close()
     await asyncio.wait_for(asyncio.shield(served.running), 15)
     assert [record.verdict for record in await store.deliveries.receipts("bc-us")] == ["started"]
+
+
+async def test_the_server_leaves_signals_to_its_process(served: Served) -> None:
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert all(getattr(handler, "__self__", None) is not served.server for handler in handlers)
