@@ -21,19 +21,24 @@ PAGE: Final = 250
 
 
 class BigCommerceShop:
-    def __init__(self, client: BigCommerceClient) -> None:
+    """`customer_groups`: some rule asks for the customer's group, so it is worth a call for every known customer."""
+
+    def __init__(self, client: BigCommerceClient, *, customer_groups: bool = False) -> None:
         self._client = client
+        self._customer_groups = customer_groups
 
     async def order(self, order_id: str) -> tuple[OrderSnapshot, str]:
         document = await self._client.order(order_id)
         settings = await self._client.store()
         products = {str(line.product_id) for line in document.products if line.product_id}
         categories = await self._client.product_categories(products) if products else {}
+        group = await self._client.customer_group(document.order.customer_id) if self._customer_groups else ""
         snapshot = project(
             document,
             connection=self._client.connection.id,
             store_timezone=settings.timezone.name,
             categories=categories,
+            customer_group=group,
         )
         return snapshot, document.model_dump_json(exclude_defaults=True)
 

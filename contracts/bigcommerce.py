@@ -296,6 +296,14 @@ class StoreInformation(Wire):
     default_channel_id: OptionalId = 0
 
 
+class Customer(Wire):
+    """A customer, for rules on customer groups only: names and addresses are left behind."""
+
+    id: Id
+    customer_group_id: OptionalId = 0
+    """0: in no group."""
+
+
 class StoreCurrency(Wire):
     id: OptionalId = 0
     currency_code: str

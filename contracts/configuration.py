@@ -200,6 +200,7 @@ class RuleConditions(Frozen):
     ship_to_country: tuple[str, ...] = ()
     ship_to_state: tuple[str, ...] = ()
     customer_group: tuple[str, ...] = ()
+    """The group's id as the shop numbers it."""
     fee: tuple[str, ...] = ()
 
 

@@ -76,7 +76,9 @@ async def open_parts(
             else:
                 shop = BigCommerceClient(connection, secret_of(store, connection, ACCESS_TOKEN))
                 stack.push_async_callback(shop.aclose)
-                shops[connection.id] = BigCommerceShop(shop)
+                shops[connection.id] = BigCommerceShop(
+                    shop, customer_groups=_asks_for_customer_group(configuration, connection.id)
+                )
         client = temporal or await connect(configuration.temporal, keys)
         yield Collaborators(
             configuration=configuration,
@@ -86,3 +88,14 @@ async def open_parts(
             temporal=client,
             starter=TemporalStarter(client),
         )
+
+
+def _asks_for_customer_group(configuration: Configuration, connection: str) -> bool:
+    """Whether a rule that can apply to this shop's orders has a condition on the customer's group."""
+    sets = {integration.mapping_set for integration in configuration.integrations_of(connection)}
+    return any(
+        rule.when.customer_group
+        for mapping_set in configuration.mapping_sets
+        if mapping_set.id in sets
+        for rule in mapping_set.rules
+    )

@@ -13,7 +13,7 @@ from clients.bigcommerce.orders import Orders
 from clients.bigcommerce.wire import Reader, read_allowance, read_error
 from clients.http import VendorHttp
 from clients.limiter import Limiter
-from contracts.bigcommerce import Hook, OrderDocument, OrderListing, StoreCurrency, StoreInformation
+from contracts.bigcommerce import Customer, Hook, OrderDocument, OrderListing, StoreCurrency, StoreInformation
 from contracts.configuration import BigCommerceConnection
 
 WINDOW: Final = 30.0
@@ -102,6 +102,15 @@ class BigCommerceClient:
     ) -> dict[str, tuple[str, ...]]:
         """Full category paths ("Apparel > Shirts") by product id, most specific first; kept for five minutes."""
         return await self._categories.of(product_ids, fresh=fresh)
+
+    async def customer_group(self, customer_id: int) -> str:
+        """Id of the customer's group; empty for a guest, a deleted customer and one in no group."""
+        if not customer_id:
+            return ""
+        rows = await self._reader.rows_v3(
+            "v3/customers", Customer, subject="the customer's group", params={"id:in": str(customer_id)}
+        )
+        return next((str(row.customer_group_id) for row in rows if row.id == customer_id and row.customer_group_id), "")
 
     async def time(self) -> datetime:
         """The shop's clock, whole seconds. The cheapest call that needs a valid token."""
