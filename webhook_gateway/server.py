@@ -32,6 +32,7 @@ def make_server(app: Starlette, settings: GatewaySettings, *, concurrency: int =
             lifespan="on",
             access_log=False,
             log_config=None,
+            log_level="warning",
             server_header=False,
             proxy_headers=False,
             limit_concurrency=concurrency,
