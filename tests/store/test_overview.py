@@ -86,8 +86,9 @@ async def test_a_journal_on_suspense_that_nobody_posted_is_listed_with_its_group
 
 
 async def test_the_inbox_tells_its_depth_and_its_oldest(store: Store, fresh: str) -> None:
-    await store.deliveries.inbox_put("acme", fresh, f"flow:{fresh}:1", "{}", now=NOW)
+    before = dt.datetime.now(dt.UTC)
+    await store.deliveries.inbox_put("acme", fresh, f"flow:{fresh}:1", "{}")
     waiting = await store.overview.inbox()
-    assert waiting.count >= 1
+    assert waiting.count == 1
     assert waiting.oldest is not None
-    assert waiting.oldest <= NOW
+    assert waiting.oldest >= before
