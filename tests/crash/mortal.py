@@ -1,0 +1,90 @@
+"""The nursery of the crash tests: imports the product once, then forks workers and gateways that die where told.
+
+A child runs what `ml-connector worker` and `ml-connector gateway` run; only the Temporal client gets one more plugin.
+"""
+
+import asyncio
+import ctypes
+import functools
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from crash.boundaries import MortalPlugin, Points, surround
+
+import runtime.cli  # noqa: F401 -- everything a child could need, before the first fork
+import runtime.serving
+from runtime.configuration import load
+from runtime.connect import connect
+from runtime.logs import configure_logs
+from runtime.serving import serve_gateway, serve_worker, stop_on_signals
+from runtime.starting import TemporalStarter
+from store import KeyRing
+from store.deliveries import Deliveries
+from store.groups import Groups
+from store.wakeups import Wakeups
+
+DIE_WITH_PARENT = 1
+"""PR_SET_PDEATHSIG"""
+
+STEPS = (
+    (Groups, "lease", "store/lease"),
+    (Groups, "mark_sending", "store/mark"),
+    (Groups, "submitted", "store/submitted"),
+    (TemporalStarter, "start", "gateway/start"),
+    (Wakeups, "confirm_many", "gateway/confirm"),
+    (Deliveries, "inbox_put", "gateway/inbox"),
+)
+
+
+async def play(role: str, options: Mapping[str, Any]) -> None:
+    points = Points(Path(options["points"]))
+    for owner, method, point in STEPS:
+        surround(points, owner, method, point)
+    setattr(runtime.serving, "connect", functools.partial(connect, plugins=[MortalPlugin(points)]))  # noqa: B010
+    configuration = load(Path(options["config"]), os.environ)
+    keys = KeyRing.from_environment(os.environ)
+    with stop_on_signals() as stop:
+        await {"worker": serve_worker, "gateway": serve_gateway}[role](configuration, keys, stop)
+
+
+def live(wish: Mapping[str, Any]) -> NoReturn:
+    """The whole life of a child."""
+    ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    code = 1
+    try:
+        log = os.open(wish["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for target, source in ((0, nothing), (1, log), (2, log)):
+            os.dup2(source, target)
+        os.environ.clear()
+        os.environ.update(wish["environment"])
+        configure_logs(form="json", level="INFO")
+        asyncio.run(play(wish["role"], wish["options"]))
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def main() -> None:
+    # Children that were killed are nobody's to wait for.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            live(json.loads(line))
+        sys.stdout.write(json.dumps({"pid": pid}) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
