@@ -16,7 +16,6 @@ from runtime.demo.stage import Stage, open_stage
 from runtime.demo.story import Morning
 from runtime.reconciliation import ReconciledStore, Verdict, reconcile
 from runtime.serving import stop_on_signals
-from sandbox.bigcommerce import statuses
 
 PATIENCE: Final = 150.0
 """Seconds until an order that is not decided fails the demo."""
@@ -33,9 +32,9 @@ async def play(directory: Path, console: Console, *, keep: bool) -> bool:
         decided = await _watch(stage, screen, playing)
         screen.close()
         await playing
-        screen.tell(
-            f"Every order is decided after {time.monotonic() - began:.0f} s." if decided else "Out of patience."
-        )
+        taken = time.monotonic() - began
+        screen.tell(f"{'Every order is decided' if decided else 'Out of patience'} after {taken:.0f} s.")
+        screen.tell(_traffic(stage))
         first = await _reconciled(stage, console)
         items = await review_items(stage.parts.store, stage.configuration)
         _show_reviews(items, console)
@@ -78,8 +77,6 @@ async def _orders(stage: Stage) -> list[OrderLine]:
                 (one for name, one in journals.items() if f"/{connection.id}/order/{order_id}/" in name), None
             )
             state = known.state.value if known else "announced"
-            if truth.status_id == statuses.PENDING and known is None:
-                state = State.SKIPPED.value
             lines.append(
                 OrderLine(
                     shop=connection.id,
@@ -90,6 +87,18 @@ async def _orders(stage: Stage) -> list[OrderLine]:
                 )
             )
     return lines
+
+
+def _traffic(stage: Stage) -> str:
+    """How many webhooks it took, and how many of them were copies or never sent."""
+    log = [delivery for store in stage.shops.stores.values() for delivery in store.deliveries.log]
+    sent = [delivery for delivery in log if delivery.state != "dropped"]
+    copies = sum(delivery.copy for delivery in sent)
+    calls = stage.fusion.calls.count()
+    return (
+        f"{len(sent)} webhooks were sent, {copies} of them twice; {len(log) - len(sent)} were never sent. "
+        f"Fusion answered {calls} calls."
+    )
 
 
 async def _reconciled(stage: Stage, console: Console) -> tuple[ReconciledStore, ...]:

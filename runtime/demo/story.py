@@ -9,6 +9,7 @@ from sandbox.bigcommerce import (
     EU_SHOP,
     US_SHOP,
     BigCommerceTwin,
+    Draft,
     Profile,
     Rule,
     Shape,
@@ -62,20 +63,23 @@ class Morning:
     async def _shop(self, connection: str, profile: Profile, *, pause: float) -> None:
         shop, deliveries = self._store(profile).shop, self._store(profile).deliveries
         self._tell(f"{profile.name} opens: {PER_SHOP} orders, {profile.currency}, prices {_basis(profile)}.")
-        deliveries.rules.append(Rule("duplicate", scope="store/order/created", seconds=1.0, times=4))
         for number, basket in enumerate(morning(profile, PER_SHOP, seed=7)):
-            order_id = shop.place(basket, status_id=statuses.PENDING, quiet=True).id
+            order_id = max(shop.orders, default=profile.first_order_id - 1) + 1
             if number % 9 == 4:
                 self._tell(f"Order {order_id} ({connection}) is placed; its webhooks will never be sent.")
                 deliveries.rules.append(Rule("drop", order_id=order_id))
                 self.told.unannounced.append((connection, order_id))
             elif number % 9 == 7:
+                self._tell(f"The webhooks of order {order_id} ({connection}) will be {LATE_SECONDS:g} seconds late.")
                 deliveries.rules.append(Rule("delay", order_id=order_id, seconds=LATE_SECONDS))
-            self._announce(shop, order_id, number)
+            elif number % 4 == 1:
+                deliveries.rules.append(Rule("duplicate", order_id=order_id, seconds=1.0))
+            self._place(shop, basket, number)
             await asyncio.sleep(pause)
 
-    def _announce(self, shop: Shop, order_id: int, number: int) -> None:
-        """A handful of webhooks: created by the status it reaches, then changes that are no money."""
+    def _place(self, shop: Shop, basket: Draft, number: int) -> None:
+        """Created with an unfinished checkout, then paid, then changes that are no money: several webhooks each."""
+        order_id = shop.place(basket, status_id=statuses.INCOMPLETE).id
         shop.set_status(order_id, statuses.AWAITING_FULFILLMENT)
         if number % 3 == 0:
             shop.touch(order_id, "Checked by the warehouse.")
