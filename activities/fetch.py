@@ -53,6 +53,7 @@ class FetchActivities:
         return FetchedOrder(
             snapshot=None if settled else snapshot,
             fingerprint=fingerprint,
+            version=f"{fingerprint}:{snapshot.status_id}:{snapshot.deleted}:{snapshot.test}",
             settled=settled,
             pace=Pace(
                 quiet_period=integration.imports.quiet_period,

@@ -38,6 +38,8 @@ class Parked(Frozen):
     problems: tuple[Problem, ...]
     since: Instant
     renewals: int = 0
+    version: str = ""
+    """What the shop showed when the document was parked; a webhook that brings the same again asks nobody."""
 
 
 class OrderToJournalInput(Frozen):

@@ -42,6 +42,9 @@ class FetchedOrder(Frozen):
 
     snapshot: OrderSnapshot | None = None
     fingerprint: str
+    """Of the accounting projection."""
+    version: str = ""
+    """The fingerprint together with the facts that decide whether the order is posted at all."""
     settled: SettledDocument | None = None
     pace: Pace
 

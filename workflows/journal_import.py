@@ -208,7 +208,8 @@ class JournalImport:
 
     async def _park(self, problem: Problem) -> None:
         await self._review(ReviewGroup(step=self.step, problem=problem))
-        self._show(State.NEEDS_REVIEW, problem.sentence)
+        # Only the next run is in review and takes decisions: one that this run took would be lost with it.
+        attributes.upsert(State.NEEDS_REVIEW)
         await self._release(0)
         await workflow.wait_condition(workflow.all_handlers_finished)
         parked = Parked(problems=(problem,), since=workflow.now())
@@ -216,15 +217,15 @@ class JournalImport:
 
     async def _wait_for_person(self, parked: Parked) -> Decision:
         workflow.set_current_details("\n\n".join(f"**{one.sentence}**\n\n{one.remedy}" for one in parked.problems))
-        try:
-            await workflow.wait_condition(lambda: self.decision is not None, timeout=RENEWAL)
-        except TimeoutError:
-            await workflow.wait_condition(workflow.all_handlers_finished)
-            renewed = parked.model_copy(update={"renewals": parked.renewals + 1})
-            workflow.continue_as_new(self.group.model_copy(update={"parked": renewed}))
+        while self.decision is None:
+            try:
+                await workflow.wait_condition(lambda: self.decision is not None, timeout=RENEWAL)
+            except TimeoutError:
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                if self.decision is None:
+                    renewed = parked.model_copy(update={"renewals": parked.renewals + 1})
+                    workflow.continue_as_new(self.group.model_copy(update={"parked": renewed}))
         await workflow.wait_condition(workflow.all_handlers_finished)
-        if self.decision is None:
-            raise AssertionError("woken by a decision")
         await self._review(ReviewGroup(step=self.step, problem=None, who=self.decision.who, why=self.decision.why))
         self._show(State.RUNNING, f"retried by {self.decision.who}")
         return self.decision

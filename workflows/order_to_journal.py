@@ -65,6 +65,7 @@ class OrderToJournal:
         self.order = order
         self.document = f"Order {order.order_id} ({order.connection})"
         self.changes = 0
+        self.version = ""
         self.fate: JournalFate | None = None
         self.decision: Decision | None = None
         parked = order.parked
@@ -95,6 +96,7 @@ class OrderToJournal:
     async def _post(self, order: OrderToJournalInput, seen: int) -> FlowResult | None:
         """One pass over the newest version of the order. None: it changed meanwhile, look again."""
         fetched = await self._fetch(order)
+        self.version = fetched.version
         if fetched.settled:
             return self._ended(State(fetched.settled.state), fetched.settled.sentence, fetched.settled.reference)
 
@@ -267,19 +269,28 @@ class OrderToJournal:
                 job=order.job,
             )
         )
-        self._show(State.NEEDS_REVIEW, problems[0].sentence)
+        # Only the next run is in review and takes decisions: one that this run took would be lost with it.
+        attributes.upsert(State.NEEDS_REVIEW)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        workflow.continue_as_new(order.model_copy(update={"parked": Parked(problems=problems, since=workflow.now())}))
+        parked = Parked(problems=problems, since=workflow.now(), version=self.version)
+        workflow.continue_as_new(order.model_copy(update={"parked": parked}))
 
     async def _wait_for_person(self, order: OrderToJournalInput, parked: Parked) -> FlowResult | None:
-        """None: post again, by a person's decision or because the order changed."""
+        """None: post again, by a person's decision or because the shop shows another order than the one parked."""
         workflow.set_current_details("\n\n".join(f"**{one.sentence}**\n\n{one.remedy}" for one in parked.problems))
-        try:
-            await workflow.wait_condition(lambda: self.decision is not None or self.changes > 0, timeout=RENEWAL)
-        except TimeoutError:
+        looked_at = 0
+        while not self._decided():
+            await self._sleep_until_decision(looked_at)
             await workflow.wait_condition(workflow.all_handlers_finished)
-            renewed = parked.model_copy(update={"renewals": parked.renewals + 1})
-            workflow.continue_as_new(order.model_copy(update={"parked": renewed}))
+            if self._decided():
+                break
+            if self.changes == looked_at:
+                renewed = parked.model_copy(update={"renewals": parked.renewals + 1})
+                workflow.continue_as_new(order.model_copy(update={"parked": renewed}))
+            looked_at = self.changes
+            fetched = await self._fetch(order)
+            if fetched.settled or fetched.version != parked.version:
+                break
         await workflow.wait_condition(workflow.all_handlers_finished)
         decision = self.decision
         if decision is None or decision.kind in ("retry", "retry_with_mapping"):
@@ -302,6 +313,15 @@ class OrderToJournal:
             )
         )
         return self._ended(State.SKIPPED, sentence)
+
+    async def _sleep_until_decision(self, looked_at: int) -> None:
+        try:
+            await workflow.wait_condition(lambda: self._decided() or self.changes != looked_at, timeout=RENEWAL)
+        except TimeoutError:
+            return
+
+    def _decided(self) -> bool:
+        return self.decision is not None
 
     def _released(self, order: OrderToJournalInput) -> OrderToJournalInput:
         version = self.decision.mapping_version if self.decision else None

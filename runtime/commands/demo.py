@@ -8,6 +8,7 @@ from rich.console import Console
 
 from runtime.commands.common import run
 from runtime.demo.play import play
+from runtime.logs import configure_logs
 
 WIDTH = 130
 """Columns where the output goes to a file: the tables need them."""
@@ -24,6 +25,7 @@ def demo(
     ),
 ) -> None:
     """Play a morning in two shops, with faults, and reconcile it to the cent. Exit code 0 when everything holds."""
+    configure_logs(level="WARNING")
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
