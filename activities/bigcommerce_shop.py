@@ -1,6 +1,6 @@
 """BigCommerce as a `Shop`: its client read, its documents projected."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -52,12 +52,26 @@ class BigCommerceShop:
         if page:
             yield tuple(page)
 
-    async def register_webhooks(self, destination: str) -> tuple[str, ...]:
-        known = {(hook.scope, hook.destination) for hook in await self._client.hooks() if hook.is_active}
-        missing = tuple(scope for scope in ORDER_SCOPES if (scope, destination) not in known)
-        for scope in missing:
-            await self._client.create_hook(scope, destination)
-        return missing
+    async def register_webhooks(self, destination: str, headers: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        ours = [hook for hook in await self._client.hooks() if hook.destination == destination]
+        changed = []
+        for scope in ORDER_SCOPES:
+            covering = [hook for hook in ours if _covers(hook.scope, scope)]
+            if any(hook.is_active for hook in covering):
+                continue
+            asleep = next((hook for hook in covering if hook.scope == scope), None)
+            if asleep:
+                # One hook per scope and destination: a second one would be refused.
+                await self._client.activate_hook(asleep.id)
+            else:
+                await self._client.create_hook(scope, destination, headers)
+            changed.append(scope)
+        return tuple(changed)
 
     async def now(self) -> datetime:
         return await self._client.time()
+
+
+def _covers(registered: str, scope: str) -> bool:
+    """`store/order/*` announces everything below it."""
+    return registered == scope or (registered.endswith("/*") and scope.startswith(registered[:-1]))

@@ -1,6 +1,6 @@
 """The one interface through which flows read a shop, whatever system it runs on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -26,8 +26,11 @@ class Shop(Protocol):
         """Pages of the orders that changed since `since`, oldest change first."""
         ...
 
-    async def register_webhooks(self, destination: str) -> tuple[str, ...]:
-        """Ask the shop to announce changes of orders at `destination`. Safe to repeat; gives the scopes it added."""
+    async def register_webhooks(self, destination: str, headers: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """Ask the shop to announce changes of orders at `destination`, each delivery with `headers`.
+
+        Safe to repeat. Gives the scopes that were added, or switched on again.
+        """
         ...
 
     async def now(self) -> datetime:

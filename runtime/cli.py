@@ -6,7 +6,21 @@ from typing import Annotated, Final
 
 import typer
 
-from runtime.commands import audit, check, connections, demo, keys, reconcile, review, secrets, serve, status, version
+from runtime.commands import (
+    audit,
+    check,
+    connections,
+    demo,
+    hooks,
+    keys,
+    migrate,
+    reconcile,
+    review,
+    secrets,
+    serve,
+    status,
+    version,
+)
 from runtime.commands.common import errors
 from runtime.connect import SearchAttributesError, TemporalUnreachableError
 from runtime.devserver import DevServerError
@@ -26,7 +40,9 @@ COMMANDS: Final[tuple[Callable[[typer.Typer], None], ...]] = (
     check.register,
     connections.register,
     secrets.register,
+    hooks.register,
     keys.register,
+    migrate.register,
     version.register,
 )
 """A new command is one module with `register`, and one line here."""

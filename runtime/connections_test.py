@@ -218,7 +218,7 @@ async def _try_hooks(subject: str, shop: BigCommerceProbe) -> Finding:
         level=Level.WARNING,
         subject=subject,
         sentence="v3/hooks: no active webhook for orders; they are found by the poll only, minutes later.",
-        remedy="Register store/order/* with the gateway's public address.",
+        remedy=f"Register them: ml-connector hooks register {subject} --url https://YOUR-GATEWAY",
     )
 
 

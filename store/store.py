@@ -43,7 +43,7 @@ class StoreOutdated(StoreError):
     def __init__(self, found: str | None, wanted: str | None) -> None:
         super().__init__(
             f"The store's tables are at revision {found or 'none'}, this version works with {wanted}. "
-            "Start a worker of this version, or call `Store.migrate`, to bring them up to date."
+            "Run `ml-connector migrate`, or start a worker of this version, to bring them up to date."
         )
 
 

@@ -139,3 +139,10 @@ class BigCommerceClient:
         )
         body: Any = self._http.document(answer, subject)
         return self._reader.model(Hook, body.get("data") if isinstance(body, Mapping) else body, subject)
+
+    async def activate_hook(self, hook_id: int) -> Hook:
+        """Switch a webhook on again. BigCommerce: after the last failed retry, or 90 quiet days, it is switched off."""
+        subject = f"the webhook {hook_id}"
+        answer = await self._http.send("PUT", f"v3/hooks/{hook_id}", subject=subject, body={"is_active": True})
+        body: Any = self._http.document(answer, subject)
+        return self._reader.model(Hook, body.get("data") if isinstance(body, Mapping) else body, subject)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from contracts.configuration import Configuration
 from mapping.entries import plain
-from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, output, run
+from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, indented, output, run
 from runtime.document_life import BookedJournal, DocumentUnknownError, Life, life_of
 from runtime.parts import open_store
 from store import KeyRing
@@ -68,19 +68,24 @@ def print_life(life: Life, console: Console, zone: dt.tzinfo = dt.UTC) -> None:
     state = f"{document.state.value.replace('_', ' ')}: {document.reason}" if document else "not settled yet"
     console.print(f"[bold]Order {escape(life.document_id)}[/] ({escape(life.connection)}), workflow {life.workflow_id}")
     console.print(escape(state), highlight=False)
-    moments = Table("time", "what", "", "by", box=None, header_style="bold", pad_edge=False)
-    moments.columns[2].overflow = "fold"
+    moments = Table(box=None, header_style="bold", pad_edge=False)
+    moments.add_column("time", no_wrap=True)
+    moments.add_column("what", no_wrap=True)
+    moments.add_column("", overflow="fold", ratio=1)
+    moments.add_column("by", no_wrap=True, max_width=20)
     for moment in life.moments:
         local = moment.at.astimezone(zone)
-        by = moment.who or moment.job
-        moments.add_row(f"{local:%Y-%m-%d %H:%M:%S %Z}", moment.what, escape(moment.sentence), escape(by))
+        # A delivery names itself in its sentence.
+        by = moment.who or ("" if moment.what == "received" else moment.job)
+        what = moment.what.replace("_", " ")
+        moments.add_row(f"{local:%Y-%m-%d %H:%M:%S %Z}", what, escape(moment.sentence), escape(by))
     console.print(moments)
     for booked in life.journals:
         _print_journal(booked, console)
     if life.review is not None:
         for problem in life.review.problems:
             console.print(f"[bold red]In review:[/] {escape(problem.sentence)}", highlight=False)
-            console.print(f"    {escape(problem.remedy)}", highlight=False)
+            console.print(indented(escape(problem.remedy)), highlight=False)
         console.print(f"    {life.review.command}", highlight=False, soft_wrap=True, markup=False)
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection
 from runtime.configuration import DEFAULT_PATH, PATH_VARIABLE, ConfigurationFile, read
@@ -51,6 +53,11 @@ def fail(sentence: str, *, code: int = 1) -> NoReturn:
     """Ends the command with one sentence on standard error."""
     errors.print(_plain(sentence), highlight=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+def indented(text: str, columns: int = 4) -> Padding:
+    """A paragraph whose every line is indented, however narrow the terminal."""
+    return Padding(Text.from_markup(text), (0, 0, 0, columns))
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

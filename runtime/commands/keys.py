@@ -1,6 +1,7 @@
 """`ml-connector keys`: the key ring that encrypts secrets, payloads and evidence."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -41,8 +42,14 @@ def init(file: FileOption = None, show: PrintOption = False) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     ring.write(path)
     output.print(
-        f"Wrote {path} with key {ring.current}. Back it up, and set {KEY_FILE_VARIABLE} to it.", highlight=False
+        f"Wrote {path} with key {ring.current}. Back it up: without it nothing in the store can be read.",
+        highlight=False,
+        soft_wrap=True,
     )
+    if os.environ.get(KEY_FILE_VARIABLE) != str(path):
+        output.print(
+            f"  export {KEY_FILE_VARIABLE}={shlex.quote(str(path.absolute()))}", highlight=False, soft_wrap=True
+        )
 
 
 def rotate(file: FileOption = None, show: PrintOption = False) -> None:

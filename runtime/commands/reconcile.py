@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import typer
 from rich.console import Console
@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 
 from clients.errors import VendorError
 from contracts.configuration import Configuration, Integration
-from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, output, run
+from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, indented, output, run
 from runtime.parts import open_parts
 from runtime.reconciliation import CurrencyTotals, ReconciledOrder, ReconciledStore, Verdict, reconcile
 from store import KeyRing
@@ -33,6 +33,13 @@ TITLES: Final = (
     (Verdict.SKIPPED, "Skipped by decision", "yellow"),
     (Verdict.UNPOSTED, "Imported, not posted yet", "yellow"),
 )
+
+
+class _Shown(NamedTuple):
+    """Columns that are not always there."""
+
+    opened: bool
+    skipped: bool
 
 
 def register(app: typer.Typer) -> None:
@@ -80,6 +87,9 @@ async def _reconcile(
 
 def print_reconciliation(results: Sequence[ReconciledStore], console: Console) -> None:
     """One row per shop and currency, then the orders behind everything that is not simply posted."""
+    every = [totals for result in results for totals in result.totals]
+    # Most days nothing is open and nothing was skipped by decision: the columns come when they say something.
+    shown = _Shown(opened=any(one.open for one in every), skipped=any(one.skipped for one in every))
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("store")
     table.add_column("currency")
@@ -87,19 +97,19 @@ def print_reconciliation(results: Sequence[ReconciledStore], console: Console) -
         "orders",
         "source total",
         "in review",
-        "open",
-        "skipped",
+        *(["open"] if shown.opened else []),
+        *(["skipped"] if shown.skipped else []),
         "ledger total",
         "difference",
         "duplicates",
         "lost",
     ):
-        table.add_column(header, justify="right")
+        table.add_column(header, justify="right", no_wrap=True)
     for result in results:
         for totals in result.totals:
-            table.add_row(*_row(result, totals))
+            table.add_row(*_row(result, totals, shown))
         if not result.totals:
-            table.add_row(escape(result.connection), "-", "0", *("-" * 8))
+            table.add_row(escape(result.connection), "-", "0", *("-" * (len(table.columns) - 3)))
     console.print(table)
     for verdict, title, color in TITLES:
         _print_orders(title, color, [order for result in results for order in result.of(verdict)], console)
@@ -107,7 +117,7 @@ def print_reconciliation(results: Sequence[ReconciledStore], console: Console) -
     console.print("[bold green]The books agree.[/]" if agreed else "[bold red]The books do not agree.[/]")
 
 
-def _row(result: ReconciledStore, totals: CurrencyTotals) -> tuple[str, ...]:
+def _row(result: ReconciledStore, totals: CurrencyTotals, shown: _Shown) -> tuple[str, ...]:
     mine = [order for order in result.orders if order.currency == totals.currency]
     in_review = sum(order.verdict is Verdict.IN_REVIEW for order in mine)
     duplicates = sum(len(order.journals) > 1 for order in mine)
@@ -118,8 +128,8 @@ def _row(result: ReconciledStore, totals: CurrencyTotals) -> tuple[str, ...]:
         str(totals.source_count),
         _money(totals.source_total),
         f"{_money(totals.in_review)} ({in_review})",
-        _money(totals.open),
-        _money(totals.skipped),
+        *([_money(totals.open)] if shown.opened else []),
+        *([_money(totals.skipped)] if shown.skipped else []),
         _money(totals.ledger_total),
         _alarm(_money(totals.difference), bad=bool(totals.difference)),
         _alarm(str(duplicates), bad=duplicates > 0),
@@ -136,7 +146,7 @@ def _print_orders(title: str, color: str, orders: Sequence[ReconciledOrder], con
         if order.journals and order.ledger_amount != order.source_amount:
             amounts += f", ledger {_money(order.ledger_amount)}"
         console.print(f"  {escape(order.connection)}/{escape(order.order_id)}  {amounts}", highlight=False)
-        console.print(f"      {escape(order.reason)}", highlight=False)
+        console.print(indented(escape(order.reason), 6), highlight=False)
         if order.command:
             console.print(f"      [cyan]{escape(order.command)}[/]", highlight=False, soft_wrap=True)
     if len(orders) > SHOWN:

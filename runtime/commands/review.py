@@ -13,7 +13,7 @@ from rich.markup import escape
 from contracts.configuration import Configuration
 from contracts.flow import Decided
 from runtime.commands.ages import age
-from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, output, run
+from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, indented, output, run
 from runtime.deciding import (
     Choice,
     DecisionError,
@@ -154,8 +154,8 @@ def print_reviews(items: tuple[ReviewItem, ...], console: Console, *, now: dt.da
         problem = item.problems[0]
         more = f" (and {len(item.problems) - 1} more: `review show`)" if len(item.problems) > 1 else ""
         console.print(f"[bold]{escape(item.name)}[/], for {age(now - item.since)}", highlight=False)
-        console.print(f"    {escape(problem.sentence)}{escape(more)}", highlight=False)
-        console.print(f"    {escape(problem.remedy)}", highlight=False)
+        console.print(indented(f"{escape(problem.sentence)}{escape(more)}"), highlight=False)
+        console.print(indented(escape(problem.remedy)), highlight=False)
         console.print(f"    [cyan]{escape(item.command)}[/]", highlight=False, soft_wrap=True)
     count = len(items)
     console.print(f"\n{count} in review", highlight=False)
@@ -166,7 +166,7 @@ def print_review(item: ReviewItem, console: Console, *, now: dt.datetime) -> Non
     console.print(f"workflow {escape(item.workflow_id)}, tenant {escape(item.tenant)}", highlight=False, soft_wrap=True)
     for problem in item.problems:
         console.print(f"\n[red]{escape(problem.code)}[/]: {escape(problem.sentence)}", highlight=False)
-        console.print(f"    {escape(problem.remedy)}", highlight=False)
+        console.print(indented(escape(problem.remedy)), highlight=False)
     console.print("\nDecisions:")
     choices = tuple(CHOICES.values()) if item.kind == "document" else (CHOICES[Resolution.RETRY],)
     for choice in choices:

@@ -234,6 +234,7 @@ async def test_every_request_of_the_client_is_one_the_vendor_documents(
         bodies[exchange.path] = exchange.body
 
     twin.hooks.on("received", keep, method="POST", times=None)
+    twin.hooks.on("received", keep, method="PUT", times=None)
     client = BigCommerceClient(connection, token)
     try:
         for order in orders:
@@ -245,7 +246,8 @@ async def test_every_request_of_the_client_is_one_the_vendor_documents(
         await client.currencies()
         await client.product_categories(["77", "102"])
         await client.time()
-        await client.create_hook("store/order/updated", "https://connector.example.com/client")
+        made = await client.create_hook("store/order/updated", "https://connector.example.com/client")
+        await client.activate_hook(made.id)
         await client.hooks()
     finally:
         await client.aclose()
@@ -263,6 +265,6 @@ async def test_every_request_of_the_client_is_one_the_vendor_documents(
             faults.append(f"{call.method} {call.path} is in none of the vendor's documents.")
             continue
         faults += specification.query_faults(known, call.method.lower(), call.query)
-        if call.path in bodies and call.method == "POST":
-            faults += specification.body_faults(known, "post", json.loads(bodies[call.path]))
+        if call.path in bodies and call.method in ("POST", "PUT"):
+            faults += specification.body_faults(known, call.method.lower(), json.loads(bodies[call.path]))
     assert faults == []
