@@ -1,6 +1,9 @@
 """The demo from beginning to end: play the morning, wait until everything is decided, reconcile, resolve one review."""
 
 import asyncio
+import shlex
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -20,6 +23,7 @@ from runtime.serving import stop_on_signals
 PATIENCE: Final = 150.0
 """Seconds until an order that is not decided fails the demo."""
 IN_REVIEW: Final = 2
+PROGRAM: Final = "ml-connector"
 
 
 async def play(directory: Path, console: Console, *, keep: bool) -> bool:
@@ -173,8 +177,12 @@ def _show_links(stage: Stage, morning: Morning, console: Console) -> None:
 
 async def _keep(stage: Stage, console: Console) -> None:
     console.print("\nEverything stays up until Ctrl-C. In another terminal:", highlight=False)
+    if shutil.which(PROGRAM) is None:
+        console.print(f'  export PATH="{Path(sys.executable).parent}:$PATH"', highlight=False, soft_wrap=True)
     for name, value in stage.environment.items():
-        console.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
-    console.print("  ml-connector status; ml-connector review list; ml-connector audit show 1001", highlight=False)
+        console.print(f"  export {name}={shlex.quote(value)}", highlight=False, soft_wrap=True)
+    for command in ("status", "review list", "audit show 1001", "reconcile", "check", "connections test"):
+        console.print(f"  {PROGRAM} {command}", highlight=False, style="cyan")
     with stop_on_signals() as stop:
         await stop.wait()
+    console.print("Stopping ...")

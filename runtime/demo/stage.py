@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,7 +30,8 @@ from store.keyring import KEY_FILE_VARIABLE
 
 HOOKS: Final = "https://hooks.acme.example"
 """Where the shops believe the gateway is: they accept https on port 443 only. The twin knows the way."""
-GATEWAY: Final = "http://127.0.0.1:18080"
+PORT: Final = 18080
+"""The gateway's, as the demo's file says; another one where it is taken."""
 QUOTA: Final = 3000
 RETRY_SCALE: Final = 0.02
 """Of the shop's waits between two attempts of a webhook: a minute becomes 1.2 seconds."""
@@ -41,6 +43,8 @@ STARTING: Final = 60.0
 class Stage:
     directory: Path
     configuration: Configuration
+    gateway: str
+    """Where the gateway really listens."""
     fusion: FusionTwin
     shops: BigCommerceTwin
     server: DevServer
@@ -60,8 +64,10 @@ async def open_stage(directory: Path, tell: Tell) -> AsyncIterator[Stage]:
     """Everything is up and the shops' webhooks are registered while the context lasts."""
     binary = await find_or_obtain(tell)
     keys = _emptied(directory)
+    port = _free_port()
+    gateway = f"http://127.0.0.1:{port}"
     async with AsyncExitStack() as stack:
-        fusion, shops = FusionTwin(), BigCommerceTwin([_shop(US_SHOP), _shop(EU_SHOP)])
+        fusion, shops = FusionTwin(), BigCommerceTwin([_shop(US_SHOP, gateway), _shop(EU_SHOP, gateway)])
         fusion_at = await stack.enter_async_context(serve(fusion))
         shops_at = await stack.enter_async_context(serve(shops))
         tell("Starting Temporal ...")
@@ -76,14 +82,15 @@ async def open_stage(directory: Path, tell: Tell) -> AsyncIterator[Stage]:
                 "MLC_FUSION_URL": fusion_at.url,
                 "MLC_SHOP_URL": shops_at.url,
             },
+            port,
         )
         parts = await stack.enter_async_context(open_parts(configuration, keys, migrate=True))
-        stage = Stage(directory, configuration, fusion, shops, server, parts)
+        stage = Stage(directory, configuration, gateway, fusion, shops, server, parts)
         await _set_secrets(parts)
         tell("Starting worker and gateway ...")
         for command in ("worker", "gateway"):
             await stack.enter_async_context(_process(command, stage))
-        await _gateway_answers()
+        await _gateway_answers(gateway)
         await _register_hooks(stage)
         yield stage
 
@@ -97,15 +104,29 @@ def _emptied(directory: Path) -> KeyRing:
     return keys
 
 
-def _shop(profile: Profile) -> StoreSettings:
-    return StoreSettings(profile, requests_per_window=QUOTA, reachable={HOOKS: GATEWAY}, time_scale=RETRY_SCALE)
+def _free_port() -> int:
+    """Another demo, or another program, may have the port: then any other does."""
+    for wanted in (PORT, 0):
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind(("127.0.0.1", wanted))
+            except OSError:
+                continue
+            return int(listener.getsockname()[1])
+    raise OSError("This machine has no free port.")
 
 
-def _configured(directory: Path, values: Mapping[str, str]) -> Configuration:
+def _shop(profile: Profile, gateway: str) -> StoreSettings:
+    return StoreSettings(profile, requests_per_window=QUOTA, reachable={HOOKS: gateway}, time_scale=RETRY_SCALE)
+
+
+def _configured(directory: Path, values: Mapping[str, str], port: int) -> Configuration:
     """The demo's file with its variables filled in, so that a person's commands need none of them."""
     text = files("runtime.demo").joinpath("connector.toml").read_text(encoding="utf-8")
     for name, value in values.items():
         text = text.replace(f"${{{name}}}", value).replace(f"${{{name}:-http://localhost:8233}}", value)
+    text = text.replace(f"port = {PORT}", f"port = {port}")
     path = directory / "connector.toml"
     path.write_text(text, encoding="utf-8")
     return load(path)
@@ -149,11 +170,11 @@ async def _process(command: str, stage: Stage) -> AsyncIterator[None]:
                 await process.wait()
 
 
-async def _gateway_answers() -> None:
+async def _gateway_answers(gateway: str) -> None:
     async with httpx.AsyncClient() as client, asyncio.timeout(STARTING):
         while True:
             try:
-                if (await client.get(f"{GATEWAY}/readyz")).is_success:
+                if (await client.get(f"{gateway}/readyz")).is_success:
                     return
             except httpx.TransportError:
                 pass
