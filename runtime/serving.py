@@ -26,6 +26,8 @@ from webhook_gateway.server import make_server
 
 METRICS_PORT: Final = "ML_CONNECTOR_METRICS_PORT"
 """Environment: where metrics are served, the SDK's on it and ours on the next. Not set: nowhere."""
+METRICS_HOST: Final = "ML_CONNECTOR_METRICS_HOST"
+"""Environment: the address metrics are served on; this machine only unless it says otherwise."""
 LOCAL_STATE: Final = Path(".ml-connector")
 """Where `up` keeps the database of the embedded Temporal server."""
 
@@ -97,7 +99,8 @@ async def _temporal_for(configuration: Configuration) -> AsyncIterator[Configura
 
 async def _client(configuration: Configuration, keys: KeyRing, *, lazy: bool = False) -> Client:
     port = os.environ.get(METRICS_PORT)
-    runtime = telemetry(port=int(port)) if port else telemetry()
+    host = os.environ.get(METRICS_HOST) or "127.0.0.1"
+    runtime = telemetry(host, int(port)) if port else telemetry()
     return await connect(configuration.temporal, keys, lazy=lazy, runtime=runtime)
 
 
