@@ -91,8 +91,10 @@ class JournalImport:
         elif declared:
             outcome = ImportOutcome(requeued=0)
             closed = await self._close(declared)
+        elif submission.problem:
+            raise NeedsReviewError(submission.problem)
         else:
-            raise NeedsReviewError(submission.problem or self._unexplained())
+            raise AssertionError("an unknown import comes with what is known of it")
         await self._release(outcome.unexplained)
         if closed.refused:
             await self._tell(FateKind.REFUSED)
@@ -233,13 +235,6 @@ class JournalImport:
     async def _review(self, review: ReviewGroup) -> None:
         await workflow.execute_activity_method(
             ClosingActivities.review_group, review, summary="record the review", **STORE_STEP
-        )
-
-    def _unexplained(self) -> Problem:
-        return Problem(
-            code="import_unknown",
-            sentence=f"{self.document}: neither found in Fusion nor proved absent.",
-            remedy="Look for its journals in Fusion; if there are none, retry: its journals then go to a new group.",
         )
 
     def _show(self, state: State, sentence: str) -> None:

@@ -1,0 +1,210 @@
+"""Scenes of journal groups and their imports: refused, in doubt, unknown, unposted."""
+
+from datetime import timedelta
+
+from replay.order_scenes import Open
+from replay.stage import SECOND, Stage, groups_flow, order_flow, patched, with_integration
+from support.stack import eventually
+
+import activities.outcome
+import activities.posted
+import workflows.journal_import
+from contracts.configuration import Configuration
+from contracts.flow import State
+from sandbox.bigcommerce import US_SHOP, Shape, draft
+from sandbox.fusion.demo_world import US_LEDGER
+from sandbox.kit import Exchange
+
+CLEARANCE = "101-120-41400-1000"
+IMPORT = {"method": "POST", "path": "/erpintegrations"}
+
+
+def clearance(stage: Stage, seed: int = 0) -> int:
+    return stage.place(draft(Shape.ORDINARY, US_SHOP, seed=seed, categories=["Clearance"]))
+
+
+async def refusals(open_stage: Open) -> None:
+    """One bad journal among good ones."""
+    async with open_stage(imports={"flush_after": 1.5}) as stage:
+        stack = stage.stack
+        stack.fusion.set_account(CLEARANCE, import_refuses="EF03")
+        good, bad = [stage.place(seed=seed) for seed in range(2)], clearance(stage)
+        for order_id in (*good, bad):
+            await stack.announce(order_id)
+        await stage.reviewed(bad, announce=False)
+        refused = (await stage.imports())[0]
+        await stage.save("order-refused", order_flow(bad), run=0)
+        for order_id in good:
+            assert (await stack.result(order_id)).state is State.POSTED
+        await stage.closed(refused)
+        await stage.save("import-refused", refused)
+        await stage.closed(groups_flow())
+        await stage.save("groups-requeued", groups_flow())
+
+        stack.fusion.set_account(CLEARANCE, import_refuses=None)
+        await stage.decide(order_flow(bad), "retry")
+        assert (await stack.result(bad)).state is State.POSTED
+        await stage.save("order-retried", order_flow(bad))
+
+
+async def several_groups(open_stage: Open) -> None:
+    """Full groups do not wait for their age; one import at a time."""
+    async with open_stage(imports={"flush_after": 3.0, "flush_count": 2}) as stage:
+        orders = [stage.place(seed=seed) for seed in range(5)]
+        for order_id in orders:
+            await stage.stack.announce(order_id)
+        for order_id in orders:
+            assert (await stage.stack.result(order_id)).state is State.POSTED
+        await stage.closed(groups_flow())
+        await stage.save("groups-several", groups_flow())
+
+
+async def unexplained(open_stage: Open) -> None:
+    """Fusion refuses a group and its report says nothing: the bad journal is found by halving."""
+    async with open_stage(imports={"flush_after": 1.5}) as stage:
+        stack = stage.stack
+        stack.fusion.set_account(CLEARANCE, import_refuses="EF03")
+
+        async def say_nothing(exchange: Exchange) -> None:
+            for request in stack.fusion.requests():
+                request.output = ""
+
+        stack.fusion.hooks.on("received", say_nothing, method="GET", path="/erpintegrations", times=None)
+        good, bad = stage.place(), clearance(stage)
+        await stack.announce(good)
+        await stack.announce(bad)
+        assert (await stack.result(good)).state is State.POSTED
+        await stage.reviewed(bad, announce=False)
+        await stage.closed(groups_flow())
+        await stage.save("groups-halving", groups_flow())
+        await stage.save("import-unexplained", (await stage.imports())[0])
+
+
+async def periods(open_stage: Open) -> None:
+    """Periods close between lookup and import."""
+
+    def patient(configuration: Configuration) -> Configuration:
+        posting = configuration.integration("shop-us").posting.model_copy(update={"late_days": 120})
+        return with_integration(configuration, "shop-us", posting=posting)
+
+    for name, closes in (("order-period-closed", 1), ("order-period-closed-twice", 2)):
+        async with open_stage(adjust=patient) as stage:
+            stack = stage.stack
+            ledger = stack.fusion.world.ledger(US_LEDGER)
+            today = stack.shop().now().date()
+            coming = [one.name for one in ledger.periods if one.ends >= today and not one.adjustment][:4]
+            for period in coming:
+                stack.fusion.set_period(US_LEDGER, period, "O")
+            left = coming[:closes]
+
+            async def close_one(exchange: Exchange, stage: Stage = stage, left: list[str] = left) -> None:
+                stage.stack.fusion.set_period(US_LEDGER, left.pop(0), "C")
+
+            stack.fusion.hooks.on("received", close_one, body="importBulkData", times=closes, **IMPORT)
+            order_id = stage.place()
+            await stack.announce(order_id)
+            if closes == 1:
+                assert (await stack.result(order_id)).state is State.POSTED
+                await stage.save(name, order_flow(order_id))
+            else:
+                await stage.reviewed(order_id, announce=False)
+                await stage.save(name, order_flow(order_id), run=0)
+
+
+async def doubts(open_stage: Open) -> None:
+    """Sent, and no answer came."""
+    async with open_stage() as stage:
+        stack = stage.stack
+        stack.fusion.faults.set("lost_answer", count=1, **IMPORT)
+        lost = await stage.posted()
+        await stage.closed(await stage.import_of(lost))
+        await stage.save("import-in-doubt", await stage.import_of(lost))
+        await stage.closed(groups_flow())
+
+        stack.fusion.faults.set("cut", count=1, **IMPORT)
+        absent = stage.place(seed=1)
+        await stack.announce(absent)
+        unknown = await _import_of(stage, absent)
+        await stage.parked(unknown)
+        await stage.save("import-unknown", unknown, run=0)
+        await stage.closed(groups_flow())
+        await stage.save("groups-past-review", groups_flow())
+        await stage.decide(unknown, "retry")
+        assert (await stack.result(absent)).state is State.POSTED
+        await stage.closed(unknown)
+        await stage.save("import-declared-absent", unknown)
+
+        stack.fusion.faults.set("delayed_commit", seconds=9.0, options={"answer": "cut"}, count=1, **IMPORT)
+        with patched(workflows.journal_import, RENEWAL=2 * SECOND):
+            late = stage.place(seed=2)
+            await stack.announce(late)
+            found = await _import_of(stage, late)
+            await stage.parked(found, renewals=1)
+        await stage.save("import-review-renewed", found, run=1)
+        await eventually(lambda: len(stack.fusion.journals()) == 3, "Fusion has committed after all", patience=30)
+        await stage.decide(found, "retry")
+        assert (await stack.result(late)).state is State.POSTED
+        await stage.closed(found)
+        await stage.save("import-found-on-retry", found)
+
+
+async def _import_of(stage: Stage, order_id: int) -> str:
+    async def sealed() -> bool:
+        rows = await stage.stack.parts.store.journals.postings_of("bc-us", "order", str(order_id))
+        return bool(rows and rows[0].group_id)
+
+    await eventually(sealed, f"order {order_id} is in a group")
+    return await stage.import_of(order_id)
+
+
+async def reviews(open_stage: Open) -> None:
+    """A group that cannot go on without a person."""
+    for fault, name in (
+        ({"kind": "rejected_job", "path": "Import Journals"}, "import-rejected"),
+        ({"kind": "no_data", "path": "/journalBatches"}, "import-missing"),
+    ):
+        async with open_stage() as stage:
+            with patched(activities.outcome, PATIENCE=1):
+                kind = fault["kind"]
+                stage.stack.fusion.faults.set(kind, path=fault["path"])
+                order_id = stage.place()
+                await stage.stack.announce(order_id)
+                parked = await _import_of(stage, order_id)
+                await stage.parked(parked)
+                await stage.save(name, parked, run=0)
+    async with open_stage() as stage:
+        stack = stage.stack
+        stack.fusion.set_account(CLEARANCE, import_refuses="EF03")
+        stack.fusion.faults.set("rejected_job", path="Purge|Delete")
+        order_id = clearance(stage)
+        await stack.announce(order_id)
+        parked = await _import_of(stage, order_id)
+        await stage.parked(parked)
+        await stage.save("import-purge-refused", parked, run=0)
+
+
+async def postings(open_stage: Open) -> None:
+    """Imported, and posted only later; and nobody who waits for the import."""
+    async with open_stage() as stage:
+        stack = stage.stack
+        stack.fusion.world.habits.autopost_delay = 4.0
+        with (
+            patched(activities.posted, PATIENCE=0.3),
+            patched(workflows.journal_import, UNPOSTED_PAUSE=timedelta(seconds=2)),
+        ):
+            order_id = await stage.posted()
+            followed = await stage.import_of(order_id)
+            await stage.closed(followed)
+        await stage.save("import-unposted", followed)
+    async with open_stage() as stage:
+        stack = stage.stack
+        gate = stack.fusion.hooks.hold("received", **IMPORT)
+        order_id = stage.place()
+        await stack.announce(order_id)
+        await gate.reached()
+        await stack.temporal.get_workflow_handle(groups_flow()).terminate("recorded")
+        gate.release()
+        assert (await stack.result(order_id)).state is State.POSTED
+        alone = await stage.import_of(order_id)
+        await stage.closed(alone)
+        await stage.save("import-released-nobody", alone)

@@ -1,0 +1,98 @@
+"""Records the histories anew: real dev server, real worker, twins over HTTP.
+
+    PYTHONPATH=tests python -m replay.record               everything, some minutes
+    PYTHONPATH=tests python -m replay.record doubts rates   only these scenes
+
+Look at the difference before committing it: what changed is what runs under way would have to survive.
+"""
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from replay import fingerprint, import_scenes, order_scenes
+from replay.branches import branch_files
+from replay.history_files import HISTORIES
+from replay.order_scenes import Open
+from replay.stage import open_stage
+
+from runtime.devserver import DevServer
+from runtime.temporal_cli import find_or_obtain
+
+Scene = Callable[[Open], Awaitable[None]]
+
+SCENES: Final[dict[str, Scene]] = {
+    "everyday": order_scenes.everyday,
+    "reviews": order_scenes.reviews,
+    "waiting": order_scenes.waiting,
+    "rates": order_scenes.rates,
+    "resets": order_scenes.resets,
+    "refusals": import_scenes.refusals,
+    "several-groups": import_scenes.several_groups,
+    "unexplained": import_scenes.unexplained,
+    "periods": import_scenes.periods,
+    "doubts": import_scenes.doubts,
+    "group-reviews": import_scenes.reviews,
+    "postings": import_scenes.postings,
+}
+ON_A_SMALL_SERVER: Final[dict[str, Scene]] = {"long-histories": order_scenes.long_histories}
+FEW_EVENTS: Final = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=8")
+
+
+async def record(wanted: set[str], directory: Path) -> list[str]:
+    """Plays the scenes and saves into `directory`. Returns the names it saved."""
+    binary = await find_or_obtain(lambda line: print(line, file=sys.stderr))  # noqa: T201
+    saved: list[str] = []
+    for scenes, arguments in ((SCENES, ()), (ON_A_SMALL_SERVER, FEW_EVENTS)):
+        chosen = {name: scene for name, scene in scenes.items() if not wanted or name in wanted}
+        if not chosen:
+            continue
+        async with DevServer(binary, ui_port=None, extra_arguments=arguments) as server:
+            for name, scene in chosen.items():
+                began = time.monotonic()
+                await _play(scene, server, directory, saved)
+                print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)  # noqa: T201
+    return saved
+
+
+async def _play(scene: Scene, server: DevServer, directory: Path, saved: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        opened = 0
+
+        def open_one(**options: object) -> object:
+            nonlocal opened
+            opened += 1
+            return open_stage(server, directory, saved, Path(scratch) / str(opened), **options)  # type: ignore[arg-type]
+
+        await scene(open_one)  # type: ignore[arg-type]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Record the saved workflow histories anew.")
+    parser.add_argument("scenes", nargs="*", metavar="SCENE", help=f"of {', '.join([*SCENES, *ON_A_SMALL_SERVER])}")
+    wanted = set(parser.parse_args().scenes)
+    unknown = wanted - set(SCENES) - set(ON_A_SMALL_SERVER)
+    if unknown:
+        parser.error(f"no such scene: {', '.join(sorted(unknown))}")
+    with tempfile.TemporaryDirectory() as fresh:
+        saved = asyncio.run(record(wanted, Path(fresh)))
+        HISTORIES.mkdir(exist_ok=True)
+        for path in Path(fresh).glob("*.json"):
+            shutil.copy(path, HISTORIES / path.name)
+    if not wanted:
+        for stale in set(HISTORIES.glob("*.json")) - {HISTORIES / f"{name}.json" for name in saved}:
+            stale.unlink()
+        missing = sorted(set(branch_files()) - set(saved))
+        if missing:
+            sys.exit(f"not recorded: {', '.join(missing)}")
+        fingerprint.write()
+
+
+if __name__ == "__main__":
+    main()
