@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from activities.collaborators import Collaborators
-from contracts.steps import SealedGroup, SealGroup
+from contracts.steps import GroupStep, SealedGroup, SealGroup
 from store.rows import GroupState
 
 
@@ -30,3 +30,9 @@ class SealingActivities:
         if group_id is None:
             return SealedGroup()
         return SealedGroup(group_id=group_id, journals=min(pending.count, wanted.limit))
+
+    @activity.defn(name="keeps_its_slot")
+    async def keeps_its_slot(self, step: GroupStep) -> bool:
+        """Whether this group still keeps others of its ledger and journal source from being imported."""
+        group = await self._parts.store.groups.group(step.group_id)
+        return group.state not in (GroupState.REVIEW, GroupState.CLOSED)

@@ -52,6 +52,7 @@ def store_activities(parts: Collaborators) -> list[Activity]:
         staging.read_fate,
         staging.settle_document,
         sealing.seal_group,
+        sealing.keeps_its_slot,
         closing.close_group,
         closing.tell_documents,
         closing.review_group,

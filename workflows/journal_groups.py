@@ -7,16 +7,20 @@ journal is `flush_after` seconds old or `flush_count` journals wait.
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 from contracts import names
 from contracts.flow import JournalGroupsInput, JournalImportInput, Released
-from contracts.steps import SealedGroup, SealGroup
+from contracts.steps import GroupStep, SealedGroup, SealGroup
 from workflows.journal_import import JournalImport
 from workflows.patience import LOCAL_STEP
 
 with workflow.unsafe.imports_passed_through():
     from activities.sealing import SealingActivities
+
+LOOK_AGAIN = timedelta(minutes=30)
+"""While an import is under way: how long until we look whether it still is."""
 
 
 @workflow.defn(name=names.JOURNAL_GROUPS)
@@ -72,22 +76,48 @@ class JournalGroups:
         """Never two imports at once per ledger and source: go on only when this one has let go of it."""
         group_id = sealed.group_id or 0
         self.doing = f"importing group {group_id}, {sealed.journals} journals"
-        await workflow.start_child_workflow(
-            JournalImport.run,
-            JournalImportInput(
-                fusion=groups.fusion,
-                ledger=groups.ledger,
-                source=groups.source,
-                group_id=group_id,
-                groups_workflow=workflow.info().workflow_id,
-            ),
-            id=names.journal_import_id(groups.fusion, groups.ledger, group_id),
-            # It follows its journals until they are posted, long after this workflow has gone on.
-            parent_close_policy=ParentClosePolicy.ABANDON,
-            static_summary=f"import {sealed.journals} journals as group {group_id}",
+        while True:
+            await self._start_import(groups, group_id, sealed.journals)
+            await self._wait_for_release(group_id)
+            if group_id in self.released:
+                return self.released.pop(group_id)
+            # Signals are not lost, but their sender may have been terminated: then it is started again.
+            if not await self._keeps_its_slot(groups, group_id):
+                return Released(group_id=group_id)
+
+    async def _start_import(self, groups: JournalGroupsInput, group_id: int, journals: int) -> None:
+        try:
+            await workflow.start_child_workflow(
+                JournalImport.run,
+                JournalImportInput(
+                    fusion=groups.fusion,
+                    ledger=groups.ledger,
+                    source=groups.source,
+                    group_id=group_id,
+                    groups_workflow=workflow.info().workflow_id,
+                ),
+                id=names.journal_import_id(groups.fusion, groups.ledger, group_id),
+                # It follows its journals until they are posted, long after this workflow has gone on.
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                static_summary=f"import {journals} journals as group {group_id}",
+            )
+        except WorkflowAlreadyStartedError:
+            # Started by an earlier run of ours; its signal goes to our id, whichever run that is.
+            workflow.logger.info("group %s is under way already", group_id)
+
+    async def _wait_for_release(self, group_id: int) -> None:
+        try:
+            await workflow.wait_condition(lambda: group_id in self.released, timeout=LOOK_AGAIN)
+        except TimeoutError:
+            return
+
+    async def _keeps_its_slot(self, groups: JournalGroupsInput, group_id: int) -> bool:
+        return await workflow.execute_local_activity_method(
+            SealingActivities.keeps_its_slot,
+            GroupStep(fusion=groups.fusion, ledger=groups.ledger, source=groups.source, group_id=group_id),
+            summary="look whether the group still occupies its ledger",
+            **LOCAL_STEP,
         )
-        await workflow.wait_condition(lambda: group_id in self.released)
-        return self.released.pop(group_id)
 
     @workflow.signal(name=names.STAGED)
     def learn_staged(self, full: bool) -> None:
