@@ -69,6 +69,10 @@ def search_attributes(request: StartRequest) -> TypedSearchAttributes:
     )
 
 
+LONGEST_QUIET: Final = 60.0
+"""Seconds; far below what a wake-up's promise lasts."""
+
+
 class TemporalStarter:
     """Starts a document's workflow with a `changed` signal, or sends the signal to the run that exists.
 
@@ -102,6 +106,9 @@ class TemporalStarter:
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 start_signal=names.CHANGED,
+                # The server waits, which is not billed. A further signal with start would end the wait; a promised
+                # one is not sent.
+                start_delay=timedelta(seconds=min(request.quiet, LONGEST_QUIET)) if request.quiet else None,
                 search_attributes=search_attributes(request),
                 static_summary=SUMMARIES[request.flow].format(
                     document_id=request.document_id, connection=request.connection

@@ -15,8 +15,9 @@ from store.database import Database, insert_into
 from store.rows import Ring
 from store.schema import wakeups
 
-PROMISE_LASTS: Final = dt.timedelta(seconds=600)
-"""A promise older than this counts for nothing: its signal may have met a run that was terminated or reset."""
+PROMISE_LASTS: Final = dt.timedelta(seconds=120)
+"""A promise older than this counts for nothing: its signal may have met a run that was terminated or reset. Shorter
+than the overlap of polls, so that the next poll speaks up."""
 _CHUNK: Final = 200
 
 
@@ -41,7 +42,9 @@ class Wakeups:
             )
         )
         self._take = (
-            update(wakeups).where(table.key == bindparam("of")).values(taken=table.wanted).returning(table.taken)
+            insert_into(database, wakeups)
+            .on_conflict_do_update(index_elements=[table.key], set_={"taken": table.wanted})
+            .returning(table.taken)
         )
 
     async def ring(self, key: str, *, now: dt.datetime | None = None) -> Ring:
@@ -88,10 +91,14 @@ class Wakeups:
         await (self._database.write if len(values) > 1 else self._database.write_one)(unit)
 
     async def take(self, key: str) -> int:
-        """The consumer is about to read the source: everything heard of until now is covered. 0 for an unknown key."""
+        """The consumer is about to read the source: everything heard of until now is covered.
+
+        A key that never rang is counted as rung once and taken: so a first ring whose number is 1 is proof that nobody
+        has read the source since the change it stands for.
+        """
 
         def unit(connection: Connection) -> int:
-            return connection.execute(self._take, {"of": key}).scalar() or 0
+            return connection.execute(self._take, {**_fresh(key), "taken": 1}).scalar() or 0
 
         return await self._database.write_one(unit)
 

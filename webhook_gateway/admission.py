@@ -24,13 +24,11 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class Admitted:
-    """Where a start request is now durable. `await confirm()` afterwards; it may fail silently and costs a signal."""
+    """Where a start request is now durable."""
 
-    def __init__(self, verdict: Verdict, sentence: str, *, number: int = 0) -> None:
+    def __init__(self, verdict: Verdict, sentence: str) -> None:
         self.verdict = verdict
         self.sentence = sentence
-        self.number = number
-        """The ring to confirm, or 0."""
 
 
 class Admission:
@@ -38,7 +36,10 @@ class Admission:
 
     The bell tells whether an earlier signal is still to be taken and covers this change, too. For a document that this
     gateway has not heard of for longer than such a promise lasts, hardly ever: it is started without asking. The first
-    delivery so waits for Temporal alone, and at worst one signal is sent that could have been saved.
+    delivery so waits for Temporal alone.
+
+    A stored start is promised to the store behind the sender's back. Shops send several deliveries about one document
+    in the same moment, so each waits for the promise of the one before it instead of sending a signal of its own.
 
     A start has `start_deadline` seconds; the client's own retries do not count against it, they are cut off. A start
     that ends after its deadline is harmless: starts are idempotent and the inbox makes it again.
@@ -59,19 +60,22 @@ class Admission:
         self._start_deadline = start_deadline
         self._inbox_filled = inbox_filled
         self._recent = RecentKeys(capacity=20_000, lasts=PROMISE_LASTS.total_seconds())
+        self._under_way: dict[str, asyncio.Future[None]] = {}
+        self._promises: set[asyncio.Task[None]] = set()
 
     async def admit(self, request: StartRequest, *, tenant: str) -> Admitted:
         """Returns once the request is durable somewhere. Raises `Refusal` (`UNAVAILABLE`) when that is nowhere."""
         number = 0
         if self._breaker.admit():
+            await self._earlier(request.workflow_id)
             heard_of = self._recent.note(request.workflow_id)
             ring = await self._ring(request.workflow_id) if heard_of else None
             if ring is not None:
                 number = ring.number
                 if not ring.needed:
                     return Admitted(Verdict.COALESCED, "The running workflow has yet to take an earlier signal.")
-            if await self._started(request, self._start_deadline):
-                return Admitted(Verdict.STARTED, "", number=number)
+            if await self._started_and_promised(request, number):
+                return Admitted(Verdict.STARTED, "")
         if await self._stored(request, tenant, number):
             self._inbox_filled()
             return Admitted(Verdict.INBOX, "Temporal did not confirm the start in time; the inbox makes it.")
@@ -79,15 +83,51 @@ class Admission:
             return Admitted(Verdict.STARTED, "The store did not answer; Temporal did.")
         raise Refusal(Verdict.UNAVAILABLE, "Neither Temporal nor the store could keep the delivery.")
 
-    async def confirm(self, request: StartRequest, admitted: Admitted) -> None:
-        """Tells the store that the start is stored, which saves later deliveries their signal. Best effort."""
-        if admitted.verdict is not Verdict.STARTED or not admitted.number:
-            return
+    async def _earlier(self, key: str) -> None:
+        """Waits for an earlier delivery about the same document to be started and promised; not for long."""
+        earlier = self._under_way.get(key)
+        if earlier is not None:
+            await asyncio.wait([earlier], timeout=self._start_deadline)
+
+    async def _started_and_promised(self, request: StartRequest, number: int) -> bool:
+        """The start; its promise follows by itself."""
+        under_way = asyncio.get_running_loop().create_future()
+        self._under_way[request.workflow_id] = under_way
+        started = False
         try:
-            async with asyncio.timeout(STORE_DEADLINE):
-                await self._store.wakeups.confirm(request.workflow_id, admitted.number)
+            started = await self._started(request, self._start_deadline)
+        finally:
+            if not started:
+                self._end(request.workflow_id, under_way)
+        if started:
+            promise = asyncio.create_task(self._promise(request.workflow_id, number, under_way))
+            self._promises.add(promise)
+            promise.add_done_callback(self._promises.discard)
+        return started
+
+    async def _promise(self, key: str, number: int, under_way: asyncio.Future[None]) -> None:
+        """Tells the store that the start is stored, which saves later deliveries their signal. Best effort.
+
+        A start made without asking rings afterwards: if that is the very first ring, nobody can have read the source
+        in between, and the start covers it.
+        """
+        try:
+            if not number:
+                ring = await self._ring(key)
+                number = ring.number if ring is not None and ring.number == 1 else 0
+            if number:
+                async with asyncio.timeout(STORE_DEADLINE):
+                    await self._store.wakeups.confirm(key, number)
         except Exception as error:
-            _log.warning("start not confirmed to the store", workflow_id=request.workflow_id, error=reason(error))
+            _log.warning("start not confirmed to the store", workflow_id=key, error=reason(error))
+        finally:
+            self._end(key, under_way)
+
+    def _end(self, key: str, under_way: asyncio.Future[None]) -> None:
+        if not under_way.done():
+            under_way.set_result(None)
+        if self._under_way.get(key) is under_way:
+            del self._under_way[key]
 
     async def _ring(self, key: str) -> Ring | None:
         try:

@@ -13,7 +13,6 @@ from typing import Final
 
 import structlog
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -160,12 +159,9 @@ class _Gateway:
             connection=_printable(request.path_params.get("connection", "")),
             received_at=self._parts.now(),
         )
-        confirm: BackgroundTask | None = None
         try:
-            start, admitted = await self._accept(request, delivery)
+            admitted = await self._accept(request, delivery)
             verdict, sentence = admitted.verdict, admitted.sentence
-            if start is not None and admitted.number:
-                confirm = BackgroundTask(self._admission.confirm, start, admitted)
         except Refusal as refusal:
             verdict, sentence = refusal.verdict, refusal.sentence
         except Exception as error:
@@ -177,9 +173,9 @@ class _Gateway:
         headers = {"retry-after": "60"} if status == 503 else {}
         if verdict in (Verdict.OVERSIZE, Verdict.TOO_SLOW):
             headers["connection"] = "close"
-        return PlainTextResponse(REASONS.get(status, ""), status_code=status, headers=headers, background=confirm)
+        return PlainTextResponse(REASONS.get(status, ""), status_code=status, headers=headers)
 
-    async def _accept(self, request: Request, delivery: _Delivery) -> tuple[StartRequest | None, Admitted]:
+    async def _accept(self, request: Request, delivery: _Delivery) -> Admitted:
         """Everything between the first byte and the answer, in the order in which a stranger learns least."""
         path = request.path_params
         connection = self._connections.get((path.get("tenant", ""), path.get("connection", "")))
@@ -191,19 +187,20 @@ class _Gateway:
         delivery.delivery_id = delivery.delivery_id or payload.hash[:200]
         order_id = announced_order(payload)
         if order_id is None:
-            return None, Admitted(Verdict.IGNORED, f"Scope {payload.scope[:80]} concerns no flow.")
+            return Admitted(Verdict.IGNORED, f"Scope {payload.scope[:80]} concerns no flow.")
         integrations = self._parts.configuration.integrations_of(connection.id)
         if not integrations:
-            return None, Admitted(Verdict.IGNORED, f"No integration has {connection.id} as its source.")
+            return Admitted(Verdict.IGNORED, f"No integration has {connection.id} as its source.")
         start = StartRequest(
             connection=connection.id,
             integration=integrations[0].id,
             document_id=order_id,
             job=f"delivery:{delivery.delivery_id}"[:200] if delivery.delivery_id else "delivery",
             received_at=delivery.received_at,
+            quiet=integrations[0].imports.quiet_period,
         )
         delivery.workflow_id = start.workflow_id
-        return start, await self._admission.admit(start, tenant=connection.tenant)
+        return await self._admission.admit(start, tenant=connection.tenant)
 
     async def _verify(
         self, request: Request, body: bytes, connection: BigCommerceConnection, delivery: _Delivery

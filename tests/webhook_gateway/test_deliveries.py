@@ -28,8 +28,15 @@ async def test_changes_are_covered_by_a_signal_that_nobody_has_taken_yet(serve: 
     async with serve() as gateway:
         for _ in range(6):
             assert (await gateway.deliver()).status_code == 202
-        assert len(gateway.temporal.started) == 2
-        assert [record.verdict for record in await gateway.records()] == ["coalesced"] * 4 + ["started"] * 2
+        assert len(gateway.temporal.started) == 1
+        assert [record.verdict for record in await gateway.records()] == ["coalesced"] * 5 + ["started"]
+
+
+async def test_deliveries_of_one_moment_are_one_start(serve: Serve) -> None:
+    async with serve() as gateway:
+        answers = await asyncio.gather(*(gateway.deliver() for _ in range(6)))
+        assert {answer.status_code for answer in answers} == {202}
+        assert len(gateway.temporal.started) == 1
 
 
 async def test_a_change_after_the_order_was_fetched_signals_again(serve: Serve) -> None:
