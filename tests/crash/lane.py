@@ -88,6 +88,13 @@ class Lane:
         self.hit("worker")
         await self.start_worker()
 
+    async def succeed(self, pid: int) -> None:
+        """A worker that killed itself is succeeded by another."""
+        dead = next(one for one in self.workers if one.pid == pid)
+        await dead.gone()
+        self.hit("worker")
+        await self.start_worker()
+
     async def clean_up(self) -> None:
         """Ends processes; hooks, faults and armed points are gone."""
         self.stack.fusion.hooks.clear()
@@ -164,6 +171,12 @@ class Lane:
             return not [one.id async for one in running if one.id not in allowed and "-scheduler:" not in one.id]
 
         await eventually(ended, "every workflow has ended", patience=SETTLED)
+
+    async def abandon(self) -> None:
+        """After a row that failed: nothing of it may disturb the next."""
+        async for one in self.stack.temporal.list_workflows('ExecutionStatus="Running"'):
+            if "-scheduler:" not in one.id:
+                await self.stack.temporal.get_workflow_handle(one.id).terminate("the row failed")
 
     # Points
 

@@ -25,6 +25,7 @@ class AtTwin:
     path: str
     query: str = ""
     body: str = ""
+    fresh: bool = False
 
     @property
     def name(self) -> str:
@@ -68,8 +69,7 @@ class AtBoundary:
         lane.arm(self.boundary)
 
         async def struck() -> None:
-            await lane.reached(self.boundary)
-            await lane.kill_worker()
+            await lane.succeed(await lane.reached(self.boundary))
 
         return struck
 
@@ -226,8 +226,7 @@ REFUSED_NEIGHBOUR = Posting(
 async def order_never_sent(lane: Lane) -> list[int]:
     lane.arm("store/mark/after")
     orders = await one_order(lane)
-    await lane.reached("store/mark/after")
-    await lane.kill_worker()
+    await lane.succeed(await lane.reached("store/mark/after"))
     return orders
 
 
