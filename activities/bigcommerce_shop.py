@@ -6,6 +6,7 @@ from typing import Final
 
 from activities.shops import ChangedOrder
 from clients.bigcommerce import BigCommerceClient
+from contracts.bigcommerce import OrderListing
 from contracts.sale import OrderSnapshot
 from mapping.bigcommerce import project
 
@@ -42,15 +43,11 @@ class BigCommerceShop:
         )
         return snapshot, document.model_dump_json(exclude_defaults=True)
 
-    async def changed_orders(self, since: datetime) -> AsyncIterator[tuple[ChangedOrder, ...]]:
-        page: list[ChangedOrder] = []
-        async for row in self._client.orders_modified(since):
-            page.append(ChangedOrder(order_id=str(row.id), modified_at=row.date_modified))
-            if len(page) == PAGE:
-                yield tuple(page)
-                page.clear()
-        if page:
-            yield tuple(page)
+    def changed_orders(self, since: datetime) -> AsyncIterator[tuple[ChangedOrder, ...]]:
+        return _pages(self._client.orders_modified(since))
+
+    def orders_from(self, lowest: int) -> AsyncIterator[tuple[ChangedOrder, ...]]:
+        return _pages(self._client.orders_by_id(lowest))
 
     async def register_webhooks(self, destination: str, headers: Mapping[str, str] | None = None) -> tuple[str, ...]:
         ours = [hook for hook in await self._client.hooks() if hook.destination == destination]
@@ -75,3 +72,14 @@ class BigCommerceShop:
 def _covers(registered: str, scope: str) -> bool:
     """`store/order/*` announces everything below it."""
     return registered == scope or (registered.endswith("/*") and scope.startswith(registered[:-1]))
+
+
+async def _pages(rows: AsyncIterator[OrderListing]) -> AsyncIterator[tuple[ChangedOrder, ...]]:
+    page: list[ChangedOrder] = []
+    async for row in rows:
+        page.append(ChangedOrder(order_id=str(row.id), modified_at=row.date_modified))
+        if len(page) == PAGE:
+            yield tuple(page)
+            page.clear()
+    if page:
+        yield tuple(page)

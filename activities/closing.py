@@ -47,7 +47,8 @@ class ClosingActivities:
         recorded = await groups.record_fates(step.group_id, fates, now)
         await record_in_audit(self._parts, members, recorded.applied)
         closed = await self._counts(step)
-        if closed.requeued:
+        if (await self._parts.store.journals.pending(step.fusion, step.ledger, step.source)).count:
+            # Also what others staged meanwhile: the workflow that would seal it may have been terminated.
             integration = self._parts.integration_for_import(step)
             await wake_groups(self._parts, integration, step.ledger, step.source)
         return closed
@@ -131,12 +132,16 @@ async def record_in_audit(parts: Collaborators, members: Sequence[Member], fates
             )
         )
     await parts.store.audit.append(events)
-    posted = []
+    told: dict[State, list[tuple[str, str, str, str]]] = {State.POSTED: [], State.NEEDS_REVIEW: []}
     for fate in fates:
+        key = by_reference[fate.reference].key
         if fate.kind is FateKind.POSTED:
-            key = by_reference[fate.reference].key
-            posted.append((key.connection, key.kind, key.document_id, _sentence(fate)))
-    await parts.store.documents.settle_waiting(posted, state=State.POSTED, at=now)
+            told[State.POSTED].append((key.connection, key.kind, key.document_id, _sentence(fate)))
+        elif fate.kind is FateKind.REFUSED:
+            # Its own workflow decides what to do; should that be gone, the document is not forgotten.
+            told[State.NEEDS_REVIEW].append((key.connection, key.kind, key.document_id, _sentence(fate)))
+    for state, documents in told.items():
+        await parts.store.documents.settle_waiting(documents, state=state, at=now)
 
 
 def _sentence(fate: JournalFate) -> str:

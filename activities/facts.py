@@ -30,5 +30,7 @@ class ReferenceFacts:
         """`life` in seconds."""
         self._entries[key] = (self.clock() + life, value)
 
-    def drop(self, key: Hashable) -> None:
-        self._entries.pop(key, None)
+    def learn(self, key: Hashable, value: Any, life: float) -> None:
+        """What another process read: kept only where nothing is known, so that it never outlives its own life."""
+        if self.get(key) is None:
+            self.put(key, value, life)

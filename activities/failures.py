@@ -18,6 +18,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from clients.errors import Resolution, VendorError
 from contracts.journal import Problem
+from store import KeyMissing, StoreError, StoreUnavailable
 
 NEEDS_REVIEW: Final = "NeedsReview"
 CONFIG_PAUSE: Final = timedelta(minutes=5)
@@ -68,3 +69,23 @@ def vendor_failures(document: str) -> Iterator[None]:
         yield
     except VendorError as error:
         raise_for_temporal(error, document)
+
+
+@contextmanager
+def explained(document: str) -> Iterator[None]:
+    """Turn what another try cannot change (a missing setting, a value that fits nowhere) into a problem for a person.
+
+    What heals by itself, a database that does not answer or a key ring that is incomplete, goes on to Temporal.
+    """
+    try:
+        yield
+    except (StoreUnavailable, KeyMissing, ApplicationError):
+        raise
+    except (LookupError, ValueError, ArithmeticError, StoreError) as error:
+        raise review(
+            Problem(
+                code="cannot_be_processed",
+                sentence=f"{document}: {type(error).__name__}: {error}",
+                remedy="Correct the configuration or the order that the sentence names, then retry.",
+            )
+        ) from error

@@ -1,9 +1,13 @@
 """Fetch: read the newest version of an order from its shop, and say whether anything is left to do."""
 
+from typing import Final
+
 from temporalio import activity
 
 from activities.collaborators import Collaborators
-from activities.failures import vendor_failures, wait
+from activities.failures import explained, vendor_failures, wait
+from activities.heartbeat import sightings
+from activities.trail import KIND, record
 from clients.errors import NotFound
 from contracts import names
 from contracts.configuration import Integration
@@ -11,44 +15,39 @@ from contracts.flow import State
 from contracts.sale import OrderSnapshot
 from contracts.steps import FetchedOrder, FetchOrder, Pace, SettledDocument
 from mapping.edits import sale_fingerprint
-from store.rows import AuditEvent
 
-VISIBLE_AFTER = 6
-"""Attempts before a missing order is believed: a webhook may be faster than the shop's own read replica."""
+VISIBLE_AFTER: Final = 6
+"""Looks before a missing order is believed: a webhook may be faster than the shop's own read replica."""
 
 
 class FetchActivities:
+    """Runs on the shop's queue."""
+
     def __init__(self, parts: Collaborators) -> None:
         self._parts = parts
 
     @activity.defn(name="fetch_order")
     async def fetch_order(self, wanted: FetchOrder) -> FetchedOrder:
-        """Reads the order with all its sub-resources. Runs on the shop's queue.
+        """Reads the order with all its sub-resources.
 
         Every wake-up announced so far is taken before the first byte is read, so a later one starts another look.
         """
-        store = self._parts.store
-        integration = self._parts.configuration.integration(wanted.integration)
-        await store.wakeups.take(names.order_to_journal_id(wanted.connection, wanted.order_id))
-        snapshot, original = await self._read(wanted)
-        fingerprint = sale_fingerprint(snapshot.sale, integration.posting)
+        with explained(f"Order {wanted.order_id} ({wanted.connection})"):
+            integration = self._parts.configuration.integration(wanted.integration)
+            await self._parts.store.wakeups.take(names.order_to_journal_id(wanted.connection, wanted.order_id))
+            snapshot, original = await self._read(wanted)
+            fingerprint = sale_fingerprint(snapshot.sale, integration.posting)
         settled = await self._settled(wanted, integration, snapshot, fingerprint)
         if settled is None:
-            await store.audit.append(
-                [
-                    AuditEvent(
-                        tenant=integration.tenant,
-                        connection=wanted.connection,
-                        kind="order",
-                        document_id=wanted.order_id,
-                        at=self._parts.clock(),
-                        action="fetched",
-                        sentence=f"status {snapshot.status}, modified {snapshot.modified_at:%Y-%m-%d %H:%M:%S} UTC",
-                        details={"fingerprint": fingerprint, "warnings": list(snapshot.warnings)},
-                        job=wanted.job,
-                        payload=original,
-                    )
-                ]
+            await record(
+                self._parts,
+                integration,
+                wanted.order_id,
+                action="fetched",
+                sentence=f"status {snapshot.status}, modified {snapshot.modified_at:%Y-%m-%d %H:%M:%S} UTC",
+                details={"fingerprint": fingerprint, "warnings": list(snapshot.warnings)},
+                job=wanted.job,
+                payload=original,
             )
         return FetchedOrder(
             snapshot=None if settled else snapshot,
@@ -68,20 +67,27 @@ class FetchActivities:
             try:
                 return await self._parts.shops[wanted.connection].order(wanted.order_id)
             except NotFound as missing:
-                if activity.info().attempt < VISIBLE_AFTER:
+                if sightings() < VISIBLE_AFTER:
                     raise wait(f"{document} is not visible in the shop yet.", 5, kind="NotVisibleYet") from missing
                 raise
 
     async def _settled(
         self, wanted: FetchOrder, integration: Integration, snapshot: OrderSnapshot, fingerprint: str
     ) -> SettledDocument | None:
-        """A status change after posting posts nothing and asks nobody: only the accounting projection counts."""
-        known = await self._parts.store.documents.get(wanted.connection, "order", wanted.order_id)
-        if known is None or known.state is not State.POSTED or known.fingerprint != fingerprint:
+        """A status change after posting, or after a person's decision, posts nothing and asks nobody.
+
+        Only the accounting projection counts. What was skipped by its status is looked at anew each time.
+        """
+        known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
+        if known is None or known.fingerprint != fingerprint:
+            return None
+        if known.state is not State.POSTED and not (known.state is State.SKIPPED and known.decided_by):
             return None
         if known.modified_at < snapshot.modified_at:
             await self._parts.store.documents.settle(
                 known.model_copy(update={"modified_at": snapshot.modified_at, "at": self._parts.clock()})
             )
-        reference = names.journal_reference(integration.tenant, wanted.connection, "order", wanted.order_id, "sale", 1)
-        return SettledDocument(state="posted", sentence=known.reason, reference=reference)
+        reference = names.journal_reference(integration.tenant, wanted.connection, KIND, wanted.order_id, "sale", 1)
+        if known.state is State.POSTED:
+            return SettledDocument(state="posted", sentence=known.reason, reference=reference)
+        return SettledDocument(state="skipped", sentence=known.reason)

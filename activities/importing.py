@@ -8,28 +8,32 @@ and has nothing of it after the settle time, or a person decides.
 
 import asyncio
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from temporalio import activity
 
 from activities.collaborators import Collaborators
-from activities.failures import raise_for_temporal, review, vendor_failures, wait
+from activities.failures import raise_for_temporal, review, vendor_failures
+from activities.heartbeat import beating
 from activities.ledgers import ledger_of
 from clients.errors import InDoubt, NotFound, VendorError
 from clients.oracle_fusion.gl_interface import batch_name
 from contracts.journal import Problem
 from contracts.steps import FollowedJob, FollowJob, GroupStep, Submission
-from store.rows import Busy, Closed, Leased, Marked, Sent
+from store.rows import Busy, Closed, GroupState, Leased, Marked, Sent
 
 ANSWERED_BY_FUSION: Final = frozenset({500, 503})
 """Statuses with which Fusion itself ended a request: nothing of it is in flight any more. A gateway's 502 or 504 says
 no such thing."""
+ANSWERED: Final = "answered_at"
+"""Where a group's evidence keeps when Fusion itself ended its request with an error."""
+UNKNOWN: Final = "import_unknown"
 LOOK_AGAIN: Final = timedelta(seconds=60)
 CLOCK_ALLOWANCE: Final = timedelta(minutes=15)
 """How much earlier than our own sealing Fusion's clock may date a request."""
 VISIBLE_AFTER: Final = 20
-"""Attempts before a request that Fusion accepted, and then does not show, needs a person."""
+"""Looks before a request that Fusion accepted, and then does not show, needs a person."""
 
 
 def document(step: GroupStep) -> str:
@@ -92,7 +96,9 @@ class ImportingActivities:
             )
         except InDoubt as doubt:
             if doubt.status in ANSWERED_BY_FUSION:
-                return await self._resolve_answered(step, token, doubt)
+                # Written down at once: whoever looks later, also after an outage, can finish the proof.
+                evidence = {ANSWERED: self._parts.clock().isoformat(), "answer": doubt.sentence}
+                await groups.set_state(step.group_id, GroupState.SENDING, evidence)
             return Submission(state="in_doubt", until=lease.until + settle)
         except VendorError as error:
             # Fusion declined, or nothing left this machine.
@@ -109,29 +115,21 @@ class ImportingActivities:
             ) from error
         return await self._submitted(step, request_id)
 
-    async def _resolve_answered(self, step: GroupStep, token: str, doubt: InDoubt) -> Submission:
-        """Fusion ended the request with an error. If it has nothing of the group after settling, nothing will come."""
-        settle = self._parts.fusion_connection(step.fusion).settle
-        await asyncio.sleep(settle)
-        with vendor_failures(document(step)):
-            found = await self._look(step)
-        if found is not None:
-            return await self._submitted(step, found)
-        await self._parts.store.groups.release(step.group_id, token, not_sent=True)
-        raise wait(f"{document(step)}: {doubt.sentence}", 5, kind="AnsweredWithError") from doubt
-
     async def _look_only(self, step: GroupStep, marked: Marked) -> Submission:
+        """Marked: some attempt may have sent it. Found, it is ours; absent, that alone proves nothing."""
         with vendor_failures(document(step)):
             found = await self._look(step)
         if found is not None:
             return await self._submitted(step, found)
         now = self._parts.clock()
+        if await self._proved_absent(step, marked):
+            return Submission(state="in_doubt", until=now)
         if now - marked.at < timedelta(hours=self._parts.import_policy(step).unknown_limit):
             return Submission(state="in_doubt", until=max(marked.until, now + self._pause(now - marked.at)))
         return Submission(
             state="unknown",
             problem=Problem(
-                code="import_unknown",
+                code=UNKNOWN,
                 sentence=(
                     f"{document(step)}: its import may have been sent at {marked.at:%Y-%m-%d %H:%M:%S} UTC; Fusion "
                     f"shows no ESS request with this group id and no journal of batch {batch_name(step.group_id)}."
@@ -143,6 +141,21 @@ class ImportingActivities:
             ),
         )
 
+    async def _proved_absent(self, step: GroupStep, marked: Marked) -> bool:
+        """Fusion ended the only request with an error, and long after it could have settled has nothing of it.
+
+        Then the group is given free, to be leased, looked for and sent once more.
+        """
+        group = await self._parts.store.groups.group(step.group_id)
+        answered = group.evidence.get(ANSWERED)
+        if answered is None or group.lease_token is None:
+            return False
+        patience = timedelta(seconds=2 * self._parts.fusion_connection(step.fusion).settle)
+        if self._parts.clock() < max(marked.until, datetime.fromisoformat(answered)) + patience:
+            return False
+        await self._parts.store.groups.release(step.group_id, group.lease_token, not_sent=True)
+        return True
+
     def _pause(self, waited: timedelta) -> timedelta:
         """Look again soon at first, then every minute."""
         return min(max(waited, timedelta(seconds=1)), LOOK_AGAIN)
@@ -152,7 +165,8 @@ class ImportingActivities:
         fusion = self._parts.fusions[step.fusion]
         group = await self._parts.store.groups.group(step.group_id)
         found = await fusion.find_import(step.group_id, since=group.sealed_at - CLOCK_ALLOWANCE)
-        if found is None and group.marked_at is not None and await fusion.journals(batch_name(step.group_id)):
+        went_out = group.marked_at is not None or ANSWERED in group.evidence
+        if found is None and went_out and await fusion.journals(batch_name(step.group_id)):
             return 0
         return found
 
@@ -201,17 +215,17 @@ class ImportingActivities:
     async def _follow(self, step: GroupStep, request_id: int) -> FollowedJob:
         fusion = self._parts.fusions[step.fusion]
         interval = self._parts.fusion_connection(step.fusion).journal_import.status_interval
-        while True:
-            with vendor_failures(document(step)):
-                try:
-                    job = await fusion.job(request_id)
-                except NotFound as missing:
-                    if activity.info().attempt < VISIBLE_AFTER:
-                        raise wait(
-                            f"ESS request {request_id} is not visible yet.", 5, kind="NotVisibleYet"
-                        ) from missing
-                    raise
-            if job.terminal:
-                return FollowedJob(state=job.worst.value, succeeded=job.succeeded)
-            activity.heartbeat(job.state.value)
-            await asyncio.sleep(interval)
+        missing = 0
+        async with beating():
+            while True:
+                with vendor_failures(document(step)):
+                    try:
+                        job = await fusion.job(request_id)
+                    except NotFound:
+                        missing += 1
+                        if missing > VISIBLE_AFTER:
+                            raise
+                        job = None
+                if job is not None and job.terminal:
+                    return FollowedJob(state=job.worst.value, succeeded=job.succeeded)
+                await asyncio.sleep(interval)

@@ -1,10 +1,12 @@
-"""Ids that Fusion wants instead of names, for the ledger and journal source of a group."""
+"""Between a group and the ledger it goes to: the ids Fusion wants instead of names, and what it shows of a journal."""
 
 from dataclasses import dataclass
 
 from activities.collaborators import Collaborators
 from activities.facts import LEDGER_LIFE
-from contracts.journal import LedgerFacts
+from clients.oracle_fusion.models import FusionJournal
+from contracts.journal import FateKind, JournalFate, LedgerFacts
+from contracts.model import Instant
 from contracts.steps import GroupStep
 
 
@@ -29,3 +31,17 @@ async def ledger_of(parts: Collaborators, step: GroupStep) -> GroupLedger:
         )
         parts.facts.put(key, known, LEDGER_LIFE)
     return known
+
+
+def fate_of(step: GroupStep, journal: FusionJournal, kind: FateKind, at: Instant) -> JournalFate:
+    """The fate of a journal that is in the ledger, as Fusion shows it."""
+    return JournalFate(
+        reference=journal.reference,
+        kind=kind,
+        group_id=step.group_id,
+        at=at,
+        journal_header_id=journal.header_id,
+        journal_batch_id=journal.batch_id,
+        journal_name=journal.name,
+        period=journal.period,
+    )

@@ -1,8 +1,10 @@
 """Lookup: the ledger, its periods and the conversion rate that a sale needs."""
 
-from collections.abc import Hashable
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from temporalio import activity
 
@@ -22,6 +24,9 @@ SAME_CURRENCY: Final = True
 class LookupActivities:
     def __init__(self, parts: Collaborators) -> None:
         self._parts = parts
+        self._asking: dict[Hashable, asyncio.Lock] = {}
+        self._answered_at: dict[Hashable, float] = {}
+        """When the question was sent whose answer we have, by the monotonic clock."""
 
     @activity.defn(name="lookup_cached")
     async def lookup_cached(self, wanted: LookupFor) -> CachedLookups:
@@ -62,20 +67,19 @@ class LookupActivities:
         return Lookups(ledger=ledger, periods=periods, rate_available=available, looked_up_at=self._parts.clock())
 
     async def _ledger(self, fusion: str, name: str) -> LedgerFacts:
-        key = (fusion, "ledger", name)
-        known: LedgerFacts | None = self._parts.facts.get(key)
-        if known is None:
-            known = await self._parts.fusions[fusion].ledger(name)
-            self._parts.facts.put(key, known, LEDGER_LIFE)
-        return known
+        ledger: LedgerFacts = await self._known(
+            (fusion, "ledger", name), lambda: self._parts.fusions[fusion].ledger(name), LEDGER_LIFE
+        )
+        return ledger
 
     async def _periods(self, fusion: str, ledger: LedgerFacts, *, fresh: bool) -> tuple[Period, ...]:
-        key = (fusion, "periods", ledger.ledger_id)
-        known: tuple[Period, ...] | None = None if fresh else self._parts.facts.get(key)
-        if known is None:
-            known = await self._parts.fusions[fusion].periods(ledger.ledger_id)
-            self._parts.facts.put(key, known, PERIODS_LIFE)
-        return known
+        periods: tuple[Period, ...] = await self._known(
+            (fusion, "periods", ledger.ledger_id),
+            lambda: self._parts.fusions[fusion].periods(ledger.ledger_id),
+            PERIODS_LIFE,
+            fresh=fresh,
+        )
+        return periods
 
     async def _rate(
         self, integration: Integration, books: Books, ledger: LedgerFacts, snapshot: OrderSnapshot, *, fresh: bool
@@ -83,17 +87,38 @@ class LookupActivities:
         key = _rate_key(integration, books, ledger, snapshot)
         if key is None:
             return SAME_CURRENCY
-        known: bool | None = None if fresh else self._parts.facts.get(key)
-        if known is None:
+
+        async def exists() -> bool:
             rate = await self._parts.fusions[integration.fusion].conversion_rate(
-                books.currency,
-                ledger.currency,
-                books.conversion_type or "",
-                _recognised(integration, snapshot),
+                books.currency, ledger.currency, books.conversion_type or "", _recognised(integration, snapshot)
             )
-            known = rate is not None
-            self._parts.facts.put(key, known, RATE_LIFE if known else ABSENT_RATE_LIFE)
-        return known
+            return rate is not None
+
+        available: bool = await self._known(key, exists, RATE_LIFE, absent_life=ABSENT_RATE_LIFE, fresh=fresh)
+        return available
+
+    async def _known(
+        self,
+        key: Hashable,
+        ask: Callable[[], Awaitable[Any]],
+        life: float,
+        *,
+        absent_life: float | None = None,
+        fresh: bool = False,
+    ) -> Any:
+        """The fact, asked for by one at a time: a hundred orders that arrive together are one question.
+
+        `fresh`: an answer from before this call does not count; one that another order got meanwhile does.
+        """
+        called_at = time.monotonic()
+        async with self._asking.setdefault(key, asyncio.Lock()):
+            known = self._parts.facts.get(key)
+            if known is None or (fresh and self._answered_at.get(key, 0.0) < called_at):
+                asked_at = time.monotonic()
+                known = await ask()
+                self._parts.facts.put(key, known, life if known or absent_life is None else absent_life)
+                self._answered_at[key] = asked_at
+            return known
 
 
 def _recognised(integration: Integration, snapshot: OrderSnapshot) -> date:

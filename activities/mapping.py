@@ -4,6 +4,7 @@ from temporalio import activity
 
 from activities.collaborators import Collaborators
 from activities.facts import LEDGER_LIFE, PERIODS_LIFE
+from activities.failures import explained
 from contracts.configuration import MappingSet
 from contracts.journal import Problem
 from contracts.steps import MapOrder, Mapped
@@ -20,11 +21,15 @@ class MappingActivities:
     @activity.defn(name="map_order")
     async def map_order(self, order: MapOrder) -> Mapped:
         """Pure but for reading the mapping set. Runs as a local activity."""
+        with explained(f"Order {order.snapshot.sale.order_id} ({order.snapshot.sale.connection})"):
+            return await self._map(order)
+
+    async def _map(self, order: MapOrder) -> Mapped:
         integration = self._parts.configuration.integration(order.integration)
         ledger = order.lookups.ledger
         # Another worker may have asked Fusion: what it learned is warm here from now on.
-        self._parts.facts.put((integration.fusion, "ledger", ledger.ledger), ledger, LEDGER_LIFE)
-        self._parts.facts.put((integration.fusion, "periods", ledger.ledger_id), order.lookups.periods, PERIODS_LIFE)
+        self._parts.facts.learn((integration.fusion, "ledger", ledger.ledger), ledger, LEDGER_LIFE)
+        self._parts.facts.learn((integration.fusion, "periods", ledger.ledger_id), order.lookups.periods, PERIODS_LIFE)
 
         reason = postability(order.snapshot, integration.posting, integration.cut_over)
         if reason:

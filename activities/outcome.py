@@ -7,7 +7,9 @@ from temporalio import activity
 
 from activities.collaborators import Collaborators
 from activities.failures import review, vendor_failures, wait
+from activities.heartbeat import sightings
 from activities.importing import document
+from activities.ledgers import fate_of
 from clients.oracle_fusion.gl_interface import batch_name
 from clients.oracle_fusion.models import FusionJournal, ImportFault
 from contracts.journal import FateKind, Journal, JournalFate, Problem
@@ -16,7 +18,8 @@ from contracts.steps import GroupStep, ImportOutcome, ReadOutcome
 from store.rows import GroupState
 
 PATIENCE: Final = 60
-"""Attempts to see what a successful job imported before a person is asked: Fusion shows new journals late."""
+"""Looks for what a job should have imported before a person is asked: Fusion shows new journals late."""
+UNEXPLAINED: Final = "import_unexplained"
 FATES: Final = "fates"
 """Where a group's evidence keeps what was read, until the group is closed."""
 
@@ -31,8 +34,9 @@ class OutcomeActivities:
     async def read_outcome(self, wanted: ReadOutcome) -> ImportOutcome:
         """The fates are written to the group's evidence; the answer counts them.
 
-        Imported when the journal is in the ledger with our amounts; refused when the report names it; to be staged
-        again when a neighbour was refused. A refusal that names nobody is found by halving the group.
+        Imported when the journal is in the ledger as we sent it; refused when the report names it; to be staged again
+        when a neighbour was refused. A refusal that names nobody is found by halving the group. A journal that is
+        neither there nor refused is waited for, then a person is asked.
         """
         step = wanted.step
         fusion, groups = self._parts.fusions[step.fusion], self._parts.store.groups
@@ -43,16 +47,17 @@ class OutcomeActivities:
             if not wanted.succeeded:
                 report = await fusion.import_report(wanted.request_id, [journal.reference for journal in journals])
         imported = _matched(step, journals, found)
-        if wanted.succeeded and len(imported) < len(journals):
-            self._wait_for(step, len(journals) - len(imported), wanted)
-        now = self._parts.clock()
         missing = [journal for journal in journals if journal.reference not in imported]
-        faults = report.errors if report else ()
+        faults = [fault for fault in report.errors if not _is_warning(fault)] if report else []
+        if missing and not faults and not wanted.declared_absent:
+            # Not visible yet, or refused without a word: nothing is sent again because nothing was found.
+            self._wait_for(step, len(missing), wanted)
+        now = self._parts.clock()
         refused = _refused(step, missing, faults, now)
         unexplained = 0
         if missing and not refused:
-            if len(missing) == 1:
-                refused = _blamed(step, missing[0], faults, wanted.state, now)
+            if len(missing) == 1 and faults:
+                refused = _blamed(step, missing[0], faults, now)
             else:
                 unexplained = len(missing)
         requeued = [
@@ -60,7 +65,7 @@ class OutcomeActivities:
             for journal in missing
             if journal.reference not in {fate.reference for fate in refused}
         ]
-        fates = [*(_imported(step, one, now) for one in imported.values()), *refused, *requeued]
+        fates = [*(fate_of(step, one, FateKind.IMPORTED, now) for one in imported.values()), *refused, *requeued]
         await groups.set_state(
             step.group_id,
             GroupState.RESOLVING,
@@ -75,16 +80,19 @@ class OutcomeActivities:
         )
 
     def _wait_for(self, step: GroupStep, missing: int, wanted: ReadOutcome) -> None:
-        if activity.info().attempt < PATIENCE:
-            raise wait(f"{document(step)}: {missing} imported journals are not visible yet.", 2, kind="NotVisibleYet")
+        if sightings() < PATIENCE:
+            raise wait(f"{document(step)}: {missing} journals are not visible yet.", 2, kind="NotVisibleYet")
         raise review(
             Problem(
-                code="imported_journals_missing",
+                code=UNEXPLAINED,
                 sentence=(
-                    f"{document(step)}: ESS request {wanted.request_id} ended {wanted.state}, but {missing} of its "
-                    "journals cannot be found."
+                    f"{document(step)}: ESS request {wanted.request_id} ended {wanted.state}; {missing} of its "
+                    "journals are not in the ledger, and its report gives no reason."
                 ),
-                remedy="Look for the batch in Fusion and check that the integration user may see it, then retry.",
+                remedy=(
+                    "Look for the batch in Fusion. If its journals are there, check that the integration user may see "
+                    "them; if they are not, retry: they then go to a new group."
+                ),
             )
         )
 
@@ -100,16 +108,18 @@ def _matched(step: GroupStep, ours: Sequence[Journal], theirs: Iterable[FusionJo
             continue
         if reference in matched:
             raise review(_differs(step, theirs_one, "it is in the ledger twice"))
-        if theirs_one.currency != journal.currency or theirs_one.debit != journal.total:
-            raise review(
-                _differs(
-                    step,
-                    theirs_one,
-                    f"it has {theirs_one.debit} {theirs_one.currency}, we sent {journal.total} {journal.currency}",
-                )
-            )
+        if difference := _difference(theirs_one, journal):
+            raise review(_differs(step, theirs_one, difference))
         matched[reference] = theirs_one
     return matched
+
+
+def _difference(theirs: FusionJournal, ours: Journal) -> str:
+    if (theirs.currency, theirs.debit, theirs.credit) != (ours.currency, ours.total, ours.total):
+        return f"it has {theirs.debit} {theirs.currency}, we sent {ours.total} {ours.currency}"
+    if theirs.accounting_date and theirs.accounting_date != ours.accounting_date:
+        return f"its accounting date is {theirs.accounting_date}, we sent {ours.accounting_date}"
+    return ""
 
 
 def _differs(step: GroupStep, journal: FusionJournal, how: str) -> Problem:
@@ -117,19 +127,6 @@ def _differs(step: GroupStep, journal: FusionJournal, how: str) -> Problem:
         code="ledger_differs",
         sentence=f"{document(step)}: journal {journal.name} is not what we sent: {how}.",
         remedy="Compare the journal in Fusion with the audit trail; reverse it there if it is wrong, then retry.",
-    )
-
-
-def _imported(step: GroupStep, journal: FusionJournal, now: Instant) -> JournalFate:
-    return JournalFate(
-        reference=journal.reference,
-        kind=FateKind.IMPORTED,
-        group_id=step.group_id,
-        at=now,
-        journal_header_id=journal.header_id,
-        journal_batch_id=journal.batch_id,
-        journal_name=journal.name,
-        period=journal.period,
     )
 
 
@@ -148,13 +145,14 @@ def _refused(
     ]
 
 
-def _blamed(
-    step: GroupStep, journal: Journal, faults: Sequence[ImportFault], state: str, now: Instant
-) -> list[JournalFate]:
+def _blamed(step: GroupStep, journal: Journal, faults: Sequence[ImportFault], now: Instant) -> list[JournalFate]:
     """The only journal that is missing: whatever the report says is about it."""
-    if faults:
-        return [_refusal(step, journal, faults[0].code, _sentence(faults[0]), now)]
-    return [_refusal(step, journal, "", f"the import ended {state} without an explanation", now)]
+    return [_refusal(step, journal, faults[0].code, _sentence(faults[0]), now)]
+
+
+def _is_warning(fault: ImportFault) -> bool:
+    """Oracle: codes that begin with W accompany journals that were imported all the same, e.g. to suspense."""
+    return fault.code.upper().startswith("W")
 
 
 def _refusal(step: GroupStep, journal: Journal, code: str, sentence: str, now: Instant) -> JournalFate:

@@ -7,6 +7,7 @@ from temporalio import activity
 
 from activities.collaborators import Collaborators
 from activities.failures import vendor_failures
+from activities.heartbeat import beating
 from activities.shops import ChangedOrder
 from activities.waking import wake
 from contracts import names
@@ -29,10 +30,16 @@ class PollingActivities:
         seen = started = 0
         with vendor_failures(f"Poll of orders ({poll.connection})"):
             read_at = await shop.now()
-            async for page in shop.changed_orders(await self._since(poll, integration, read_at)):
-                seen += len(page)
-                started += await self._start_unsettled(page, integration, poll)
-                activity.heartbeat(seen, started)
+            lowest: int | None = None
+            async with beating():
+                async for page in shop.changed_orders(await self._since(poll, integration, read_at)):
+                    seen += len(page)
+                    started += await self._start_unsettled(page, integration, poll)
+                    lowest = min([int(one.order_id) for one in page] + ([lowest] if lowest is not None else []))
+                if poll.days is not None and lowest is not None:
+                    # Rows that became visible late, or with a stamp that no window of changes ever showed.
+                    async for page in shop.orders_from(lowest):
+                        started += await self._start_unsettled(page, integration, poll)
         if poll.since is None and poll.days is None:
             await self._parts.store.watermarks.advance(poll.connection, WATERMARK, read_at)
         return Polled(seen=seen, started=started, watermark=read_at)
@@ -50,7 +57,11 @@ class PollingActivities:
 
     async def _start_unsettled(self, page: tuple[ChangedOrder, ...], integration: Integration, poll: PollOrders) -> int:
         settled = await self._parts.store.documents.settled(
-            poll.connection, "order", [(one.order_id, one.modified_at) for one in page]
+            poll.connection,
+            "order",
+            [(one.order_id, one.modified_at) for one in page],
+            # A sweep also asks after those that have waited for their import since yesterday.
+            waiting_since=self._parts.clock() - timedelta(days=1) if poll.days is not None else None,
         )
         unsettled = [one for one in page if one.order_id not in settled]
         for one in unsettled:
@@ -61,6 +72,7 @@ class PollingActivities:
                 document_id=one.order_id,
                 job=poll.job,
                 received_at=self._parts.clock(),
+                quiet=integration.imports.quiet_period,
             )
             await wake(
                 self._parts.store.wakeups,

@@ -9,10 +9,11 @@ from temporalio import activity
 from activities.closing import record_in_audit
 from activities.collaborators import Collaborators
 from activities.failures import vendor_failures
+from activities.heartbeat import beating
 from activities.importing import document
-from activities.ledgers import ledger_of
+from activities.ledgers import fate_of, ledger_of
 from clients.oracle_fusion.gl_interface import batch_name
-from contracts.journal import FateKind, JournalFate
+from contracts.journal import FateKind
 from contracts.steps import FollowPosting, GroupStep, PostingProgress
 
 PATIENCE: Final = 600.0
@@ -34,13 +35,13 @@ class PostedActivities:
         if wanted.submit and settings.posting == "job":
             await self._start_posting(step)
         interval, gives_up_at = settings.status_interval, time.monotonic() + PATIENCE
-        while True:
-            progress = await self._record_posted(step)
-            if not progress.unposted or time.monotonic() + interval > gives_up_at:
-                return progress
-            activity.heartbeat(progress.unposted)
-            await asyncio.sleep(interval)
-            interval = min(interval * 1.5, max(LONGEST_INTERVAL, settings.status_interval))
+        async with beating():
+            while True:
+                progress = await self._record_posted(step)
+                if not progress.unposted or time.monotonic() + interval > gives_up_at:
+                    return progress
+                await asyncio.sleep(interval)
+                interval = min(interval * 1.5, max(LONGEST_INTERVAL, settings.status_interval))
 
     async def _record_posted(self, step: GroupStep) -> PostingProgress:
         groups = self._parts.store.groups
@@ -53,16 +54,7 @@ class PostedActivities:
             journals = await self._parts.fusions[step.fusion].journals(batch_name(step.group_id))
         now = self._parts.clock()
         posted = [
-            JournalFate(
-                reference=journal.reference,
-                kind=FateKind.POSTED,
-                group_id=step.group_id,
-                at=now,
-                journal_header_id=journal.header_id,
-                journal_batch_id=journal.batch_id,
-                journal_name=journal.name,
-                period=journal.period,
-            )
+            fate_of(step, journal, FateKind.POSTED, now)
             for journal in journals
             if journal.posted and journal.reference in waiting
         ]

@@ -26,6 +26,10 @@ class Shop(Protocol):
         """Pages of the orders that changed since `since`, oldest change first."""
         ...
 
+    def orders_from(self, lowest: int) -> AsyncIterator[tuple[ChangedOrder, ...]]:
+        """Pages of all orders with an id of at least `lowest`, whenever they changed."""
+        ...
+
     async def register_webhooks(self, destination: str, headers: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Ask the shop to announce changes of orders at `destination`, each delivery with `headers`.
 

@@ -3,149 +3,144 @@
 from temporalio import activity
 
 from activities.collaborators import Collaborators
+from activities.failures import explained
 from activities.groups import wake_groups
+from activities.trail import KIND, record, settle
 from contracts.configuration import Integration
 from contracts.flow import State
+from contracts.journal import FateKind, JournalFate
 from contracts.steps import KnownFate, ReadFate, Settled, SettleDocument, Staged, StageJournal
-from store.rows import AuditEvent, DocumentRow
+from store.rows import PostingState
 
 
 class StagingActivities:
+    """All run as local activities: short, on our own store, any number of times."""
+
     def __init__(self, parts: Collaborators) -> None:
         self._parts = parts
 
     @activity.defn(name="stage_journal")
     async def stage_journal(self, wanted: StageJournal) -> Staged:
-        """Idempotent on the journal's reference. Runs as a local activity."""
-        now = self._parts.clock()
-        store = self._parts.store
+        """Idempotent on the journal's reference."""
+        with explained(f"Order {wanted.order_id} ({wanted.connection})"):
+            return await self._stage(wanted)
+
+    async def _stage(self, wanted: StageJournal) -> Staged:
+        journals = self._parts.store.journals
         integration = self._parts.configuration.integration(wanted.integration)
-        staged = await store.journals.stage(
+        staged = await journals.stage(
             wanted.journal,
             tenant=integration.tenant,
             integration=integration.id,
             connection=wanted.connection,
             fusion=integration.fusion,
-            kind="order",
+            kind=KIND,
             document_id=wanted.order_id,
             purpose="sale",
             ordinal=wanted.ordinal,
             fingerprint=wanted.fingerprint,
             job=wanted.job,
-            now=now,
+            now=self._parts.clock(),
         )
-        if staged.outcome == "staged":
-            await self._record_staged(integration, wanted)
+        # An attempt that staged it may have died before its row, its event or its wake-up: each is made good here.
+        if staged.outcome in ("staged", "unchanged"):
+            await self._record_staged(integration, wanted, new=staged.outcome == "staged")
         if staged.outcome in ("staged", "unchanged", "in_group"):
-            # Also when nothing is new: the attempt that staged it may have died before it could wake anybody.
             await wake_groups(self._parts, integration, wanted.journal.ledger, wanted.journal.journal_source)
-        if staged.outcome == "unchanged":
-            posting = await store.journals.posting(staged.reference)
-            return staged.model_copy(update={"staged_at": posting.staged_at}) if posting else staged
-        return staged.model_copy(update={"staged_at": now})
+        fate = staged.fate if staged.outcome == "fated" else await journals.fate(wanted.journal.reference)
+        if staged.outcome in ("fated", "unchanged") and fate and fate.kind is FateKind.POSTED:
+            await self._settle(integration, wanted, State.POSTED, _posted(fate))
+        return staged
 
     @activity.defn(name="read_fate")
     async def read_fate(self, wanted: ReadFate) -> KnownFate:
-        return KnownFate(fate=await self._parts.store.journals.fate(wanted.reference))
+        """What the store knows; a journal that is still in the outbox wakes its groups once more."""
+        journals = self._parts.store.journals
+        fate = await journals.fate(wanted.reference)
+        posting = None if fate else await journals.posting(wanted.reference)
+        if posting and posting.state is PostingState.STAGED:
+            integration = self._parts.configuration.integration(posting.key.integration)
+            await wake_groups(self._parts, integration, posting.ledger, posting.source)
+        return KnownFate(fate=fate)
 
     @activity.defn(name="settle_document")
     async def settle_document(self, wanted: SettleDocument) -> Settled:
-        """The document's run ends or parks here: one row and one audit event. Runs as a local activity."""
-        now = self._parts.clock()
+        """The document's run ends or parks here: one row and one audit event."""
         integration = self._parts.configuration.integration(wanted.integration)
         standing = await self._withdraw(wanted)
-        if standing and wanted.state == "skipped" and not wanted.who:
+        # A person may skip what is in the ledger (an edit settled by hand), nobody what is on its way there.
+        if standing and wanted.state == "skipped" and not (wanted.who and standing.fate):
             return Settled(standing=standing)
-        known = await self._parts.store.documents.get(wanted.connection, "order", wanted.order_id)
-        modified_at = wanted.modified_at or (known.modified_at if known else now)
-        await self._parts.store.documents.settle(
-            DocumentRow(
-                tenant=integration.tenant,
-                integration=integration.id,
-                connection=wanted.connection,
-                kind="order",
-                id=wanted.order_id,
-                modified_at=modified_at,
-                fingerprint=wanted.fingerprint,
-                state=State(wanted.state),
-                reason=wanted.sentence,
-                problems=wanted.problems,
-                job=wanted.job,
-                at=now,
-            )
+        known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
+        await settle(
+            self._parts,
+            integration,
+            wanted.order_id,
+            state=State(wanted.state),
+            reason=wanted.sentence,
+            modified_at=wanted.modified_at or (known.modified_at if known else self._parts.clock()),
+            fingerprint=wanted.fingerprint,
+            problems=wanted.problems,
+            job=wanted.job,
+            decided_by=wanted.who,
         )
-        await self._parts.store.audit.append(
-            [
-                AuditEvent(
-                    tenant=integration.tenant,
-                    connection=wanted.connection,
-                    kind="order",
-                    document_id=wanted.order_id,
-                    at=now,
-                    action=wanted.state,
-                    sentence=wanted.sentence,
-                    details={
-                        "problems": [one.code for one in wanted.problems],
-                        **({"who": wanted.who, "why": wanted.why} if wanted.who else {}),
-                    },
-                    job=wanted.job,
-                )
-            ]
+        await record(
+            self._parts,
+            integration,
+            wanted.order_id,
+            action=wanted.state,
+            sentence=wanted.sentence,
+            details={
+                "problems": [one.code for one in wanted.problems],
+                **({"who": wanted.who, "why": wanted.why} if wanted.who else {}),
+            },
+            job=wanted.job,
         )
         return Settled()
 
     async def _withdraw(self, wanted: SettleDocument) -> Staged | None:
         """A version that waits in the outbox must not be posted any more; one on its way cannot be called back."""
         journals = self._parts.store.journals
-        for posting in await journals.postings_of(wanted.connection, "order", wanted.order_id):
-            if await journals.withdraw(posting.reference):
-                continue
-            fate = await journals.fate(posting.reference)
-            return Staged(
-                outcome="fated" if fate else "unchanged",
-                reference=posting.reference,
-                staged_at=posting.staged_at,
-                fate=fate,
-            )
+        for posting in await journals.postings_of(wanted.connection, KIND, wanted.order_id):
+            if not await journals.withdraw(posting.reference):
+                fate = await journals.fate(posting.reference)
+                return Staged(outcome="fated" if fate else "in_group", reference=posting.reference, fate=fate)
         return None
 
-    async def _record_staged(self, integration: Integration, wanted: StageJournal) -> None:
-        now, journal = self._parts.clock(), wanted.journal
-        await self._parts.store.documents.settle(
-            DocumentRow(
-                tenant=integration.tenant,
-                integration=integration.id,
-                connection=wanted.connection,
-                kind="order",
-                id=wanted.order_id,
-                modified_at=wanted.modified_at,
-                fingerprint=wanted.fingerprint,
-                state=State.WAITING_IMPORT,
-                reason=f"staged as {journal.reference}",
+    async def _record_staged(self, integration: Integration, wanted: StageJournal, *, new: bool) -> None:
+        journal = wanted.journal
+        known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
+        if new or known is None or (known.state, known.fingerprint) != (State.WAITING_IMPORT, wanted.fingerprint):
+            await self._settle(integration, wanted, State.WAITING_IMPORT, f"staged as {journal.reference}")
+        if new:
+            await record(
+                self._parts,
+                integration,
+                wanted.order_id,
+                action="staged",
+                sentence=f"{journal.total} {journal.currency} for {journal.accounting_date} ({journal.date_reason})",
+                details={
+                    "reference": journal.reference,
+                    "mapping_set": journal.mapping_set,
+                    "mapping_version": journal.mapping_version,
+                    "suspense": journal.suspense,
+                    "date_moved": journal.date_moved,
+                },
                 job=wanted.job,
-                at=now,
             )
+
+    async def _settle(self, integration: Integration, wanted: StageJournal, state: State, reason: str) -> None:
+        await settle(
+            self._parts,
+            integration,
+            wanted.order_id,
+            state=state,
+            reason=reason,
+            modified_at=wanted.modified_at,
+            fingerprint=wanted.fingerprint,
+            job=wanted.job,
         )
-        await self._parts.store.audit.append(
-            [
-                AuditEvent(
-                    tenant=integration.tenant,
-                    connection=wanted.connection,
-                    kind="order",
-                    document_id=wanted.order_id,
-                    at=now,
-                    action="staged",
-                    sentence=(
-                        f"{journal.total} {journal.currency} for {journal.accounting_date} ({journal.date_reason})"
-                    ),
-                    details={
-                        "reference": journal.reference,
-                        "mapping_set": journal.mapping_set,
-                        "mapping_version": journal.mapping_version,
-                        "suspense": journal.suspense,
-                        "date_moved": journal.date_moved,
-                    },
-                    job=wanted.job,
-                )
-            ]
-        )
+
+
+def _posted(fate: JournalFate) -> str:
+    return f"posted in {fate.period} as {fate.journal_name}" if fate.period else fate.sentence

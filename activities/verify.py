@@ -7,12 +7,13 @@ from temporalio import activity
 
 from activities.collaborators import Collaborators
 from activities.failures import review, vendor_failures
+from activities.trail import KIND, record, settle
 from clients.oracle_fusion.models import FusionJournal
 from contracts import names
 from contracts.flow import State
 from contracts.journal import Journal, Problem
 from contracts.steps import VerifyJournal
-from store.rows import AuditEvent, PostingKey
+from store.rows import PostingKey
 
 ORDINAL: Final = 1
 """A sale is posted once; later versions of an order are documents of their own."""
@@ -28,7 +29,7 @@ class VerifyActivities:
         integration = self._parts.configuration.integration(wanted.integration)
         document = f"Order {wanted.order_id} ({wanted.connection})"
         reference = names.journal_reference(
-            integration.tenant, wanted.connection, "order", wanted.order_id, "sale", ORDINAL
+            integration.tenant, wanted.connection, KIND, wanted.order_id, "sale", ORDINAL
         )
         intended = await self._parts.store.journals.content(reference)
         with vendor_failures(document):
@@ -43,44 +44,52 @@ class VerifyActivities:
                     remedy="Give the batch name as Fusion shows it.",
                 )
             )
-        now = self._parts.clock()
-        known = await self._parts.store.documents.get(wanted.connection, "order", wanted.order_id)
+        owner = await self._parts.store.journals.posting(journal.reference)
+        if owner is not None and owner.reference != reference:
+            raise review(
+                Problem(
+                    code="journal_of_another",
+                    sentence=f"{document}: journal {journal.name} is that of {owner.reference}.",
+                    remedy="Name the batch that carries this document, or skip it with a reason.",
+                )
+            )
+        known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
         fate = await self._parts.store.journals.mark_posted(
             reference,
             target=journal.name,
             who=wanted.who,
             why=wanted.why,
-            now=now,
+            now=self._parts.clock(),
             journal_header_id=journal.header_id,
             key=PostingKey(
                 tenant=integration.tenant,
                 integration=integration.id,
                 connection=wanted.connection,
                 fusion=integration.fusion,
-                kind="order",
+                kind=KIND,
                 document_id=wanted.order_id,
                 purpose="sale",
                 ordinal=ORDINAL,
             ),
-            fingerprint=known.fingerprint if known else "",
+            fingerprint=wanted.fingerprint,
         )
-        if known:
-            await self._parts.store.documents.settle(
-                known.model_copy(update={"state": State.POSTED, "reason": fate.sentence, "problems": (), "at": now})
-            )
-        await self._parts.store.audit.append(
-            [
-                AuditEvent(
-                    tenant=integration.tenant,
-                    connection=wanted.connection,
-                    kind="order",
-                    document_id=wanted.order_id,
-                    at=now,
-                    action="marked_posted",
-                    sentence=fate.sentence,
-                    details={"journal_name": journal.name, "who": wanted.who, "why": wanted.why},
-                )
-            ]
+        await settle(
+            self._parts,
+            integration,
+            wanted.order_id,
+            state=State.POSTED,
+            reason=fate.sentence,
+            modified_at=known.modified_at if known else self._parts.clock(),
+            fingerprint=wanted.fingerprint,
+            decided_by=wanted.who,
+        )
+        await record(
+            self._parts,
+            integration,
+            wanted.order_id,
+            action="marked_posted",
+            sentence=fate.sentence,
+            details={"journal_name": journal.name, "who": wanted.who, "why": wanted.why},
         )
 
 

@@ -40,6 +40,12 @@ class Parked(Frozen):
     renewals: int = 0
     version: str = ""
     """What the shop showed when the document was parked; a webhook that brings the same again asks nobody."""
+    fingerprint: str = ""
+    """Of the accounting projection that was parked."""
+    changed: bool = False
+    """The document changed while it was being parked: look at it at once."""
+    group_id: int = 0
+    """The last group that refused its journal; fates of that and older groups are history."""
 
 
 class OrderToJournalInput(Frozen):
@@ -114,6 +120,8 @@ class JournalImportInput(Frozen):
     group_id: int
     groups_workflow: str
     parked: Parked | None = None
+    following: bool = False
+    """Imported and released; only the posting is still followed."""
 
 
 class ImportResult(Frozen):

@@ -1,13 +1,10 @@
 """Inputs and outputs of activities: one model in, one model out, so fields can be added compatibly."""
 
-from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Literal
 
 from contracts.journal import FateKind, Journal, JournalFate, LedgerFacts, Period, Problem
 from contracts.model import Frozen, Instant
 from contracts.sale import OrderSnapshot
-
-EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 class Pace(Frozen):
@@ -117,8 +114,6 @@ class Staged(Frozen):
 
     outcome: Literal["staged", "unchanged", "in_group", "fated", "edited_after_posting"]
     reference: str
-    staged_at: Instant = EPOCH
-    """When the waiting version was staged; fates from before are of an older one."""
     fate: JournalFate | None = None
 
 
@@ -161,6 +156,8 @@ class VerifyJournal(Frozen):
     order_id: str
     batch_name: str
     """As Fusion shows it, decorations optional."""
+    fingerprint: str = ""
+    """Of the version that was in review."""
     who: str
     why: str
 
@@ -222,6 +219,8 @@ class ReadOutcome(Frozen):
     request_id: int
     state: str
     succeeded: bool
+    declared_absent: bool = False
+    """A person has looked: what is not in the ledger now is to be sent again."""
 
 
 class ImportOutcome(Frozen):

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from contracts.bigcommerce import OrderDocument
 from contracts.configuration import PostingPolicy
 from contracts.sale import OrderSnapshot, Sale, SaleCharge, SaleLine
 from mapping.bigcommerce_amounts import ZERO, Breakdown, NetLine, break_down, is_certificate
 from mapping.bigcommerce_settlement import paid_at, tax_rows_disagree, taxes_by_title, tenders
+from mapping.dates import local_day
 from mapping.money import is_exact, minor_units, quantize
 
 MIGRATED: Final = "M-MIG"
@@ -96,8 +96,9 @@ def postability(snapshot: OrderSnapshot, policy: PostingPolicy, cut_over: date) 
         return "test order: one of its transactions is marked as a test"
     if snapshot.migrated:
         return f"migrated history ({MIGRATED})"
-    placed = snapshot.sale.placed_at.astimezone(ZoneInfo(snapshot.sale.store_timezone)).date()
-    if placed < cut_over:
+    placed = local_day(snapshot.sale.placed_at, snapshot.sale.store_timezone)
+    # An unknown zone is not decided here: mapping reports it as the problem it is.
+    if placed and placed < cut_over:
         return f"placed {placed}, before the cut-over {cut_over}"
     if int(snapshot.status_id) not in policy.postable_statuses:
         return f"status {snapshot.status or snapshot.status_id} is not postable"

@@ -1,15 +1,20 @@
 """Webhook deliveries: the receipt of each, and the inbox of those that could not be started yet."""
 
 import datetime as dt
+import logging
 from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
-from sqlalchemy import Connection, Delete, Update, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Delete, Row, Update, delete, func, insert, or_, select, update
 
 from store.database import Database
+from store.keyring import KeyMissing
 from store.rewrapping import Sealed
 from store.rows import InboxEntry, Receipt
 from store.schema import deliveries, inbox
-from store.vault import Vault, binding
+from store.vault import Unsealable, Vault, binding
+
+_log: Final = logging.getLogger(__name__)
 
 
 def inbox_binding(tenant: str, connection: str, workflow_id: str) -> bytes:
@@ -101,7 +106,7 @@ class Deliveries:
         if not await self.inbox_depth():
             return ()
 
-        def unit(connection: Connection) -> tuple[InboxEntry, ...]:
+        def unit(connection: Connection) -> Sequence[Row[Any]]:
             rows = connection.execute(free).all()
             if rows:
                 connection.execute(
@@ -109,22 +114,28 @@ class Deliveries:
                     .where(inbox.c.id.in_([row.id for row in rows]))
                     .values(claim_owner=owner, claim_until=moment + dt.timedelta(seconds=lease_seconds))
                 )
-            return tuple(
-                InboxEntry(
-                    id=row.id,
-                    tenant=row.tenant,
-                    connection=row.connection,
-                    workflow_id=row.workflow_id,
-                    number=row.number,
-                    request=self._vault.open(
-                        inbox_binding(row.tenant, row.connection, row.workflow_id), row.request
-                    ).decode(),
-                    received_at=row.received_at,
-                )
-                for row in rows
-            )
+            return rows
 
-        return await self._database.write(unit)
+        entries = []
+        for row in await self._database.write(unit):
+            try:
+                entries.append(self._entry(row))
+            except (Unsealable, KeyMissing) as error:
+                # It stays claimed for a while and comes back: one that cannot be read must not stop its neighbours.
+                _log.error("inbox entry %s of %s cannot be read: %s", row.id, row.workflow_id, error)
+        return tuple(entries)
+
+    def _entry(self, row: Row[Any]) -> InboxEntry:
+        place = inbox_binding(row.tenant, row.connection, row.workflow_id)
+        return InboxEntry(
+            id=row.id,
+            tenant=row.tenant,
+            connection=row.connection,
+            workflow_id=row.workflow_id,
+            number=row.number,
+            request=self._vault.open(place, row.request).decode(),
+            received_at=row.received_at,
+        )
 
     async def inbox_done(self, ids: Iterable[int]) -> None:
         """Temporal has these."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, update
 
 from contracts.flow import State
 from contracts.journal import Problem
@@ -14,6 +14,17 @@ from store.rows import DocumentRow
 from store.schema import documents
 
 _CHUNK: Final = 500
+_REPLACED: Final = (
+    "tenant",
+    "integration",
+    "fingerprint",
+    "state",
+    "reason",
+    "problems",
+    "job",
+    "decided_by",
+    "at",
+)
 _PROBLEMS: Final = TypeAdapter(tuple[Problem, ...])
 
 
@@ -29,7 +40,17 @@ class Documents:
             set_={
                 **{
                     name: given[name]
-                    for name in ("tenant", "integration", "fingerprint", "state", "reason", "problems", "job", "at")
+                    for name in (
+                        "tenant",
+                        "integration",
+                        "fingerprint",
+                        "state",
+                        "reason",
+                        "problems",
+                        "job",
+                        "decided_by",
+                        "at",
+                    )
                 },
                 # A replica of the shop may answer with an older stamp than one seen before; what was seen stays seen.
                 "modified_at": case((kept.modified_at > given.modified_at, kept.modified_at), else_=given.modified_at),
@@ -84,13 +105,24 @@ class Documents:
 
         await self._database.write(unit)
 
-    async def settled(self, connection: str, kind: str, versions: Iterable[tuple[str, dt.datetime]]) -> frozenset[str]:
+    async def settled(
+        self,
+        connection: str,
+        kind: str,
+        versions: Iterable[tuple[str, dt.datetime]],
+        *,
+        waiting_since: dt.datetime | None = None,
+    ) -> frozenset[str]:
         """Which of these (id, modified stamp) need no start: that version, or a newer one, was fetched already.
 
-        A document that is merely `running` is not settled: nothing says that its fetch came after the change.
+        A document that is merely `running` is not settled: nothing says that its fetch came after the change. With
+        `waiting_since`, nor is one that has waited for its import since before then: its run may be gone.
         """
         wanted = dict(versions)
         ids = list(wanted)
+        fetched = documents.c.state != State.RUNNING
+        if waiting_since is not None:
+            fetched = and_(fetched, or_(documents.c.state != State.WAITING_IMPORT, documents.c.at > waiting_since))
 
         def unit(at: Connection) -> frozenset[str]:
             found: set[str] = set()
@@ -100,7 +132,7 @@ class Documents:
                         documents.c.connection == connection,
                         documents.c.kind == kind,
                         documents.c.id.in_(ids[start : start + _CHUNK]),
-                        documents.c.state != State.RUNNING,
+                        fetched,
                     )
                 )
                 found.update(row.id for row in rows if row.modified_at >= wanted[row.id])

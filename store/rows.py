@@ -195,6 +195,8 @@ class DocumentRow(Frozen):
     reason: str = ""
     problems: tuple[Problem, ...] = ()
     job: str = ""
+    decided_by: str = ""
+    """Who skipped it or marked it as posted; such a decision stands until the order itself changes."""
     at: Instant
 
 

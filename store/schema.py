@@ -114,6 +114,7 @@ documents = Table(
     Column("reason", Text, nullable=False),
     Column("problems", JSON, nullable=False),
     Column("job", String(200), nullable=False),
+    Column("decided_by", String(200), nullable=False),
     Column("at", UtcInstant, nullable=False),
     PrimaryKeyConstraint("connection", "kind", "id"),
     Index("ix_documents_state", "state", "tenant"),

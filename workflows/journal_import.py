@@ -44,6 +44,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.posted import PostedActivities
 
 RENEWAL = timedelta(days=30)
+ABSENT = frozenset({"import_unknown", "import_unexplained"})
+"""Problems that ask a person whether the group is absent; a retry of any other declares nothing."""
 UNPOSTED_PAUSE = timedelta(minutes=10)
 
 
@@ -72,32 +74,36 @@ class JournalImport:
 
     @workflow.run
     async def run(self, group: JournalImportInput) -> ImportResult:
-        declared: Decision | None = None
         try:
-            if group.parked:
-                declared = await self._wait_for_person(group.parked)
+            if group.following:
+                return await self._follow(await self._close())
+            declared = await self._wait_for_person(group.parked) if group.parked else None
             return await self._import(declared)
         except NeedsReviewError as review:
             await self._park(review.problem)
         raise AssertionError("a parked group continues as new")
 
     async def _import(self, declared: Decision | None) -> ImportResult:
+        """`declared`: a person has looked and says that what is absent never reached the ledger."""
         submission = await self._submit()
+        unexplained = 0
         if submission.state == "submitted":
-            outcome = await self._outcome(submission.request_id or 0)
+            outcome = await self._outcome(submission.request_id or 0, declared)
+            unexplained = outcome.unexplained
             if outcome.refused or outcome.requeued:
                 await self._purge()
             closed = await self._close()
         elif declared:
-            outcome = ImportOutcome(requeued=0)
             closed = await self._close(declared)
-        elif submission.problem:
-            raise NeedsReviewError(submission.problem)
         else:
-            raise AssertionError("an unknown import comes with what is known of it")
-        await self._release(outcome.unexplained)
+            raise NeedsReviewError(submission.problem or self._unknown())
+        await self._release(unexplained)
         if closed.refused:
             await self._tell(FateKind.REFUSED)
+        return await self._follow(closed)
+
+    async def _follow(self, closed: ClosedGroup) -> ImportResult:
+        """Created is not done (design rule 14): follow until every journal of the group is posted."""
         if closed.imported:
             await self._follow_posting()
             await self._tell(FateKind.POSTED)
@@ -126,12 +132,13 @@ class JournalImport:
                 raise NeedsReviewError(problem_of(error, self.document)) from error
             if submission.state != "in_doubt" or submission.until is None:
                 return submission
+            self._continue_if_long(following=False)
             self._show(State.IN_DOUBT, f"sent, answer unknown; looking again at {submission.until:%H:%M:%S} UTC")
             await workflow.sleep(
                 max(submission.until - workflow.now(), timedelta(seconds=1)), summary="until the send has settled"
             )
 
-    async def _outcome(self, request_id: int) -> ImportOutcome:
+    async def _outcome(self, request_id: int, declared: Decision | None) -> ImportOutcome:
         self._show(State.WAITING_IMPORT, f"submitted as ESS request {request_id}")
         try:
             job = await workflow.execute_activity_method(
@@ -143,7 +150,13 @@ class JournalImport:
             )
             return await workflow.execute_activity_method(
                 OutcomeActivities.read_outcome,
-                ReadOutcome(step=self.step, request_id=request_id, state=job.state, succeeded=job.succeeded),
+                ReadOutcome(
+                    step=self.step,
+                    request_id=request_id,
+                    state=job.state,
+                    succeeded=job.succeeded,
+                    declared_absent=declared is not None,
+                ),
                 task_queue=self.queue,
                 summary="read report and journals back",
                 **VENDOR_READ,
@@ -190,23 +203,31 @@ class JournalImport:
         )
 
     async def _follow_posting(self) -> None:
-        """Created is not done (design rule 14): follow until every journal of the group is posted."""
-        submit = True
+        submit = not self.group.following
         while True:
-            progress = await workflow.execute_activity_method(
-                PostedActivities.follow_posting,
-                FollowPosting(step=self.step, submit=submit),
-                task_queue=self.queue,
-                summary="follow until posted",
-                **FOLLOW,
-            )
-            if not progress.unposted:
-                return
-            submit = False
-            self._show(
-                State.WAITING_IMPORT, f"imported; {progress.unposted} of {progress.total} journals are not posted yet"
-            )
+            try:
+                progress = await workflow.execute_activity_method(
+                    PostedActivities.follow_posting,
+                    FollowPosting(step=self.step, submit=submit),
+                    task_queue=self.queue,
+                    summary="follow until posted",
+                    **FOLLOW,
+                )
+            except ActivityError as error:
+                # They are in the ledger: whatever is wrong with looking at them, we come back.
+                self._show(State.WAITING_IMPORT, problem_of(error, self.document).sentence)
+            else:
+                if not progress.unposted:
+                    return
+                submit = False
+                sentence = f"imported; {progress.unposted} of {progress.total} journals are not posted yet"
+                self._show(State.WAITING_IMPORT, sentence)
+            self._continue_if_long(following=True)
             await workflow.sleep(UNPOSTED_PAUSE, summary="until looking for posting again")
+
+    def _continue_if_long(self, *, following: bool) -> None:
+        if workflow.info().is_continue_as_new_suggested():
+            workflow.continue_as_new(self.group.model_copy(update={"parked": None, "following": following}))
 
     async def _park(self, problem: Problem) -> None:
         await self._review(ReviewGroup(step=self.step, problem=problem))
@@ -217,7 +238,8 @@ class JournalImport:
         parked = Parked(problems=(problem,), since=workflow.now())
         workflow.continue_as_new(self.group.model_copy(update={"parked": parked}))
 
-    async def _wait_for_person(self, parked: Parked) -> Decision:
+    async def _wait_for_person(self, parked: Parked) -> Decision | None:
+        """The decision, where it may count as a declaration that the group is absent; else None: try again."""
         workflow.set_current_details("\n\n".join(f"**{one.sentence}**\n\n{one.remedy}" for one in parked.problems))
         while self.decision is None:
             try:
@@ -230,11 +252,18 @@ class JournalImport:
         await workflow.wait_condition(workflow.all_handlers_finished)
         await self._review(ReviewGroup(step=self.step, problem=None, who=self.decision.who, why=self.decision.why))
         self._show(State.RUNNING, f"retried by {self.decision.who}")
-        return self.decision
+        return self.decision if parked.problems[0].code in ABSENT else None
 
     async def _review(self, review: ReviewGroup) -> None:
         await workflow.execute_activity_method(
             ClosingActivities.review_group, review, summary="record the review", **STORE_STEP
+        )
+
+    def _unknown(self) -> Problem:
+        return Problem(
+            code="import_unknown",
+            sentence=f"{self.document}: neither found in Fusion nor proved absent.",
+            remedy="Look for its journals in Fusion; if there are none, retry: its journals then go to a new group.",
         )
 
     def _show(self, state: State, sentence: str) -> None:

@@ -4,6 +4,7 @@
 A `changed` signal makes the run fetch again before it ends; a person's decision is taken when the order is in review.
 """
 
+import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
@@ -12,12 +13,14 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from contracts import names
 from contracts.flow import Decided, Decision, FlowResult, FlowState, OrderToJournalInput, Parked, State
 from contracts.journal import FateKind, JournalFate, Problem
+from contracts.sale import OrderSnapshot
 from contracts.steps import (
     FetchedOrder,
     FetchOrder,
     LookupFor,
     Lookups,
     MapOrder,
+    Mapped,
     Pace,
     ReadFate,
     Settled,
@@ -42,6 +45,10 @@ RENEWAL = timedelta(days=30)
 ORDINAL = 1
 """A sale is posted once; later versions of an order are documents of their own."""
 
+LOOK_UP_AGAIN = timedelta(minutes=10)
+NO_RATE = "no_conversion_rate"
+"""The one wait that ends by the integration's patience; the others end when mapping says so."""
+
 PERIOD_CLOSED = frozenset({"EP01", "EP02"})
 """Journal import errors that a newer look at the calendar may heal."""
 
@@ -51,6 +58,12 @@ class NeedsReviewError(Exception):
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = problems
+
+
+def _snapshot(fetched: FetchedOrder) -> OrderSnapshot:
+    if fetched.snapshot is None:
+        raise AssertionError("an unsettled order comes with its snapshot")
+    return fetched.snapshot
 
 
 def _final(fate: JournalFate | None) -> JournalFate | None:
@@ -65,7 +78,8 @@ class OrderToJournal:
         self.order = order
         self.document = f"Order {order.order_id} ({order.connection})"
         self.changes = 0
-        self.version = ""
+        self.fetched: FetchedOrder | None = None
+        self.group_id = order.parked.group_id if order.parked else 0
         self.fate: JournalFate | None = None
         self.decision: Decision | None = None
         parked = order.parked
@@ -75,45 +89,46 @@ class OrderToJournal:
 
     @workflow.run
     async def run(self, order: OrderToJournalInput) -> FlowResult:
-        try:
-            if order.parked:
-                ended = await self._wait_for_person(order, order.parked)
-                if ended:
-                    return ended
-                order = self._released(order)
-            while True:
-                # Counted before fetching: an edit that arrives later is not in what we read.
-                seen = self.changes
+        if order.parked:
+            ended = await self._wait_for_person(order, order.parked)
+            if ended:
+                return ended
+            order = self._released(order)
+        while True:
+            # Counted before fetching: an edit that arrives later is not in what we read.
+            seen = self.changes
+            try:
                 result = await self._post(order, seen)
-                if result and self.changes == seen:
-                    return result
-                if workflow.info().is_continue_as_new_suggested():
-                    workflow.continue_as_new(order)
-        except NeedsReviewError as review:
-            await self._park(order, review.problems)
-        raise AssertionError("a parked document continues as new")
+            except NeedsReviewError as review:
+                if self.changes == seen:
+                    await self._park(order, review.problems, seen)
+                result = None
+            if result and self.changes == seen:
+                return result
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(order)
 
     async def _post(self, order: OrderToJournalInput, seen: int) -> FlowResult | None:
-        """One pass over the newest version of the order. None: it changed meanwhile, look again."""
+        """One pass over the newest version of the order. None: look at it again."""
         fetched = await self._fetch(order)
-        self.version = fetched.version
+        self.fetched = fetched
         if fetched.settled:
             return self._ended(State(fetched.settled.state), fetched.settled.sentence, fetched.settled.reference)
 
         fresh = False
         while True:
-            staged = await self._stage(order, fetched, fresh)
-            if isinstance(staged, FlowResult):
+            staged = await self._stage(order, fetched, seen, fresh)
+            if staged is None or isinstance(staged, FlowResult):
                 return staged
             if staged.outcome == "edited_after_posting":
                 raise NeedsReviewError(self._edited(staged.reference))
 
-            fate = _final(staged.fate) or await self._wait_for_import(staged, fetched.pace, seen)
-            if fate is None:
+            fate = _final(staged.fate) or await self._wait_for_import(staged.reference, fetched.pace, seen)
+            if fate is None or staged.outcome == "in_group":
+                # It changed, or an older version was under way: compare the newest with what became of that.
                 return None
             if fate.kind is FateKind.POSTED:
-                # An earlier version was under way while the order changed: compare what is now in the ledger.
-                return None if staged.outcome == "in_group" else self._posted(fate)
+                return self._posted(fate)
             if fate.code not in PERIOD_CLOSED or fresh:
                 raise NeedsReviewError(self._refused(fate))
             fresh = True
@@ -136,19 +151,54 @@ class OrderToJournal:
         except ActivityError as error:
             raise NeedsReviewError(problem_of(error, self.document)) from error
 
-    async def _stage(self, order: OrderToJournalInput, fetched: FetchedOrder, fresh: bool) -> Staged | FlowResult:
-        """Lookup, map and stage. A result ends the run: nothing to post."""
-        snapshot = fetched.snapshot
-        if snapshot is None:
-            raise AssertionError("an unsettled order comes with its snapshot")
+    async def _stage(
+        self, order: OrderToJournalInput, fetched: FetchedOrder, seen: int, fresh: bool
+    ) -> Staged | FlowResult | None:
+        """Lookup, map and stage. A result ends the run: nothing to post. None: the order changed while it waited."""
+        snapshot = _snapshot(fetched)
         deadline = workflow.now() + timedelta(hours=fetched.pace.rate_wait)
         while True:
             lookups = await self._lookup(order, fetched, fresh)
-            mapped = await workflow.execute_local_activity_method(
+            mapped = await self._map(order, fetched, lookups)
+            if mapped.waiting is None:
+                break
+            if mapped.waiting.code == NO_RATE and workflow.now() >= deadline:
+                raise NeedsReviewError(mapped.waiting)
+            self._show(State.RUNNING, mapped.waiting.sentence)
+            await self._sleep_until_change(seen, LOOK_UP_AGAIN)
+            if self.changes != seen:
+                return None
+            fresh = True
+        if mapped.problems:
+            raise NeedsReviewError(*mapped.problems)
+        if mapped.journal is None:
+            return await self._skip(order, fetched, mapped.skipped)
+        try:
+            return await workflow.execute_local_activity_method(
+                StagingActivities.stage_journal,
+                StageJournal(
+                    integration=order.integration,
+                    connection=order.connection,
+                    order_id=order.order_id,
+                    journal=mapped.journal,
+                    fingerprint=fetched.fingerprint,
+                    modified_at=snapshot.modified_at,
+                    ordinal=ORDINAL,
+                    job=order.job,
+                ),
+                summary="stage for the next journal group",
+                **LOCAL_STEP,
+            )
+        except ActivityError as error:
+            raise NeedsReviewError(problem_of(error, self.document)) from error
+
+    async def _map(self, order: OrderToJournalInput, fetched: FetchedOrder, lookups: Lookups) -> Mapped:
+        try:
+            return await workflow.execute_local_activity_method(
                 MappingActivities.map_order,
                 MapOrder(
                     integration=order.integration,
-                    snapshot=snapshot,
+                    snapshot=_snapshot(fetched),
                     lookups=lookups,
                     ordinal=ORDINAL,
                     mapping_version=order.mapping_version,
@@ -156,36 +206,11 @@ class OrderToJournal:
                 summary="map to journal",
                 **LOCAL_STEP,
             )
-            if mapped.waiting is None:
-                break
-            if workflow.now() >= deadline:
-                raise NeedsReviewError(mapped.waiting)
-            self.standing = FlowState(state=State.RUNNING, sentence=mapped.waiting.sentence)
-            seen = self.changes
-            await self._sleep_until_change(seen, min(timedelta(minutes=10), deadline - workflow.now()))
-            fresh = True
-        if mapped.problems:
-            raise NeedsReviewError(*mapped.problems)
-        if mapped.journal is None:
-            return await self._skip(order, fetched, mapped.skipped)
-        return await workflow.execute_local_activity_method(
-            StagingActivities.stage_journal,
-            StageJournal(
-                integration=order.integration,
-                connection=order.connection,
-                order_id=order.order_id,
-                journal=mapped.journal,
-                fingerprint=fetched.fingerprint,
-                modified_at=snapshot.modified_at,
-                ordinal=ORDINAL,
-                job=order.job,
-            ),
-            summary="stage for the next journal group",
-            **LOCAL_STEP,
-        )
+        except ActivityError as error:
+            raise NeedsReviewError(problem_of(error, self.document)) from error
 
-    async def _skip(self, order: OrderToJournalInput, fetched: FetchedOrder, reason: str) -> Staged | FlowResult:
-        """Nothing to post. A journal that is already on its way, or there, is not undone by a status."""
+    async def _skip(self, order: OrderToJournalInput, fetched: FetchedOrder, reason: str) -> Staged | FlowResult | None:
+        """Nothing to post. A journal that is on its way is waited for; one that is there is not undone by a status."""
         settled = await self._settle(
             SettleDocument(
                 integration=order.integration,
@@ -193,17 +218,19 @@ class OrderToJournal:
                 order_id=order.order_id,
                 state="skipped",
                 sentence=reason,
-                modified_at=fetched.snapshot.modified_at if fetched.snapshot else None,
+                modified_at=_snapshot(fetched).modified_at,
                 fingerprint=fetched.fingerprint,
                 job=order.job,
             )
         )
-        return settled.standing or self._ended(State.SKIPPED, reason)
+        if settled.standing is None:
+            return self._ended(State.SKIPPED, reason)
+        if settled.standing.fate:
+            raise NeedsReviewError(self._edited(settled.standing.reference))
+        return settled.standing
 
     async def _lookup(self, order: OrderToJournalInput, fetched: FetchedOrder, fresh: bool) -> Lookups:
-        if fetched.snapshot is None:
-            raise AssertionError("an unsettled order comes with its snapshot")
-        wanted = LookupFor(integration=order.integration, snapshot=fetched.snapshot, fresh=fresh)
+        wanted = LookupFor(integration=order.integration, snapshot=_snapshot(fetched), fresh=fresh)
         cached = await workflow.execute_local_activity_method(
             LookupActivities.lookup_cached, wanted, summary="lookup (cached)", **LOCAL_STEP
         )
@@ -222,42 +249,44 @@ class OrderToJournal:
         except ActivityError as error:
             raise NeedsReviewError(problem_of(error, self.document)) from error
 
-    async def _wait_for_import(self, staged: Staged, pace: Pace, seen: int) -> JournalFate | None:
+    async def _wait_for_import(self, reference: str, pace: Pace, seen: int) -> JournalFate | None:
         """Wait for the fate of our journal. None: the order changed; fetch it again after a quiet moment."""
-        reference = staged.reference
         self._show(State.WAITING_IMPORT, "staged; waiting for its journal group to be imported and posted", reference)
         while True:
-            await self._sleep_until_change(seen, timedelta(seconds=pace.reread_after), waiting_for=staged)
-            fate = self._fate_of(staged)
+            await self._sleep_until_change(seen, timedelta(seconds=pace.reread_after), reference)
+            fate = self._fate_of(reference) or await self._unsignalled_fate(reference, seen)
             if fate:
+                self.group_id = fate.group_id
                 return fate
             if self.changes != seen:
                 await workflow.sleep(timedelta(seconds=pace.quiet_period), summary="quiet period after a change")
                 return None
-            # Signals are not lost, but a run that was reset may have had its signal before the reset point.
-            known = await workflow.execute_local_activity_method(
-                StagingActivities.read_fate, ReadFate(reference=reference), summary="read fate", **LOCAL_STEP
-            )
-            if _final(known.fate):
-                return known.fate
 
-    async def _sleep_until_change(self, seen: int, at_most: timedelta, waiting_for: Staged | None = None) -> None:
+    async def _unsignalled_fate(self, reference: str, seen: int) -> JournalFate | None:
+        """Signals are not lost, but a run that was reset may have had its signal before the reset point."""
+        if self.changes != seen:
+            return None
+        known = await workflow.execute_local_activity_method(
+            StagingActivities.read_fate, ReadFate(reference=reference), summary="read fate", **LOCAL_STEP
+        )
+        return _final(known.fate)
+
+    async def _sleep_until_change(self, seen: int, at_most: timedelta, reference: str = "") -> None:
         try:
             await workflow.wait_condition(
-                lambda: self.changes != seen or self._fate_of(waiting_for) is not None, timeout=at_most
+                lambda: self.changes != seen or self._fate_of(reference) is not None, timeout=at_most
             )
         except TimeoutError:
             return
 
-    def _fate_of(self, staged: Staged | None) -> JournalFate | None:
-        """The signalled fate, if it is of this journal as staged now: an older refusal is not."""
+    def _fate_of(self, reference: str) -> JournalFate | None:
+        """The signalled fate, if it is our journal's and newer than the refusal we know: group ids only rise."""
         fate = _final(self.fate)
-        if fate is None or staged is None or fate.reference != staged.reference or fate.at < staged.staged_at:
-            return None
-        return fate
+        return fate if fate and fate.reference == reference and fate.group_id > self.group_id else None
 
-    async def _park(self, order: OrderToJournalInput, problems: tuple[Problem, ...]) -> None:
-        """Record why, then go on as a short run that only waits for a person or a change."""
+    async def _park(self, order: OrderToJournalInput, problems: tuple[Problem, ...], seen: int) -> None:
+        """Record why, then go on as a short run that only waits for a person or another version of the order."""
+        fetched = self.fetched
         await self._settle(
             SettleDocument(
                 integration=order.integration,
@@ -265,6 +294,8 @@ class OrderToJournal:
                 order_id=order.order_id,
                 state="needs_review",
                 sentence=problems[0].sentence,
+                modified_at=fetched.snapshot.modified_at if fetched and fetched.snapshot else None,
+                fingerprint=fetched.fingerprint if fetched else "",
                 problems=problems,
                 job=order.job,
             )
@@ -272,47 +303,59 @@ class OrderToJournal:
         # Only the next run is in review and takes decisions: one that this run took would be lost with it.
         attributes.upsert(State.NEEDS_REVIEW)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        parked = Parked(problems=problems, since=workflow.now(), version=self.version)
+        parked = Parked(
+            problems=problems,
+            since=workflow.now(),
+            version=fetched.version if fetched else "",
+            fingerprint=fetched.fingerprint if fetched else "",
+            changed=self.changes != seen,
+            group_id=self.group_id,
+        )
         workflow.continue_as_new(order.model_copy(update={"parked": parked}))
 
     async def _wait_for_person(self, order: OrderToJournalInput, parked: Parked) -> FlowResult | None:
         """None: post again, by a person's decision or because the shop shows another order than the one parked."""
         workflow.set_current_details("\n\n".join(f"**{one.sentence}**\n\n{one.remedy}" for one in parked.problems))
-        looked_at = 0
+        looked_at = -1 if parked.changed else 0
         while not self._decided():
             await self._sleep_until_decision(looked_at)
             await workflow.wait_condition(workflow.all_handlers_finished)
             if self._decided():
                 break
-            if self.changes == looked_at:
-                renewed = parked.model_copy(update={"renewals": parked.renewals + 1})
-                workflow.continue_as_new(order.model_copy(update={"parked": renewed}))
+            if self.changes == looked_at or workflow.info().is_continue_as_new_suggested():
+                renewed = {"renewals": parked.renewals + 1, "changed": self.changes != looked_at}
+                workflow.continue_as_new(order.model_copy(update={"parked": parked.model_copy(update=renewed)}))
             looked_at = self.changes
-            fetched = await self._fetch(order)
-            if fetched.settled or fetched.version != parked.version:
+            if await self._is_another(order, parked):
                 break
         await workflow.wait_condition(workflow.all_handlers_finished)
-        decision = self.decision
-        if decision is None or decision.kind in ("retry", "retry_with_mapping"):
-            self._show(State.RUNNING, f"retried by {decision.who}" if decision else "changed while in review")
+        return self._outcome_of(self.decision)
+
+    async def _is_another(self, order: OrderToJournalInput, parked: Parked) -> bool:
+        """Whether the shop shows another version than the parked one. A decision does not wait for a slow shop."""
+        looking = asyncio.create_task(self._fetch(order))
+        await workflow.wait_condition(lambda: looking.done() or self._decided())
+        if not looking.done():
+            looking.cancel()
+            return False
+        try:
+            fetched = looking.result()
+        except NeedsReviewError:
+            # It cannot be read: what is in review stays there for the reason it has.
+            return False
+        return fetched.settled is not None or fetched.version != parked.version
+
+    def _outcome_of(self, decision: Decision | None) -> FlowResult | None:
+        if decision is None:
+            self._show(State.RUNNING, "changed while in review")
+            return None
+        if decision.kind in ("retry", "retry_with_mapping"):
+            self._show(State.RUNNING, f"retried by {decision.who}")
             return None
         if decision.kind == "mark_posted":
             sentence = f"marked as posted by {decision.who}: {decision.why}"
-            return self._ended(State.POSTED, sentence, decision.target_id or "")
-        sentence = f"skipped by {decision.who}: {decision.why}"
-        await self._settle(
-            SettleDocument(
-                integration=order.integration,
-                connection=order.connection,
-                order_id=order.order_id,
-                state="skipped",
-                sentence=sentence,
-                job=order.job,
-                who=decision.who,
-                why=decision.why,
-            )
-        )
-        return self._ended(State.SKIPPED, sentence)
+            return self._ended(State.POSTED, sentence, journal_name=decision.target_id or "")
+        return self._ended(State.SKIPPED, f"skipped by {decision.who}: {decision.why}")
 
     async def _sleep_until_decision(self, looked_at: int) -> None:
         try:
@@ -381,6 +424,8 @@ class OrderToJournal:
         """Retry, retry with another mapping version, mark as posted (verified in Fusion), or skip."""
         if decision.kind == "mark_posted":
             await self._verify(decision)
+        elif decision.kind == "skip":
+            await self._skip_by(decision)
         self.decision = decision
         return Decided(id=decision.id, sentence=f"{self.document}: {decision.kind} by {decision.who}")
 
@@ -405,6 +450,7 @@ class OrderToJournal:
                     connection=self.order.connection,
                     order_id=self.order.order_id,
                     batch_name=decision.target_id or "",
+                    fingerprint=self.order.parked.fingerprint if self.order.parked else "",
                     who=decision.who,
                     why=decision.why,
                 ),
@@ -414,3 +460,24 @@ class OrderToJournal:
         except ActivityError as error:
             problem = problem_of(error, self.document)
             raise ApplicationError(problem.sentence, type=problem.code) from error
+
+    async def _skip_by(self, decision: Decision) -> None:
+        """The decision stands until the order itself changes. What is in an import cannot be called back."""
+        settled = await self._settle(
+            SettleDocument(
+                integration=self.order.integration,
+                connection=self.order.connection,
+                order_id=self.order.order_id,
+                state="skipped",
+                sentence=f"skipped by {decision.who}: {decision.why}",
+                fingerprint=self.order.parked.fingerprint if self.order.parked else "",
+                job=self.order.job,
+                who=decision.who,
+                why=decision.why,
+            )
+        )
+        if settled.standing:
+            raise ApplicationError(
+                f"{self.document}: journal {settled.standing.reference} is being imported. Decide when it is done.",
+                type="InImport",
+            )

@@ -67,11 +67,10 @@ TERMINAL_STATES = frozenset(
         JobState.SUCCEEDED,
         JobState.WARNING,
         JobState.ERROR,
-        JobState.BLOCKED,
         JobState.CANCELED,
-        JobState.ERROR_AUTO_RETRY,
     }
 )
+"""Nothing more will happen. A request that is BLOCKED or waits for its automatic retry may still run."""
 
 
 class Job(Frozen):

@@ -103,6 +103,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("problems", sa.JSON(), nullable=False),
         sa.Column("job", sa.String(length=200), nullable=False),
+        sa.Column("decided_by", sa.String(length=200), nullable=False),
         sa.Column("at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("connection", "kind", "id", name=op.f("pk_documents")),
     )

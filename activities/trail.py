@@ -1,0 +1,72 @@
+"""What a step leaves behind of a document: its row, and an event in the audit trail."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from activities.collaborators import Collaborators
+from contracts.configuration import Integration
+from contracts.flow import State
+from contracts.journal import Problem
+from contracts.model import Instant
+from store.rows import AuditEvent, DocumentRow
+
+KIND = "order"
+
+
+async def record(
+    parts: Collaborators,
+    integration: Integration,
+    order_id: str,
+    *,
+    action: str,
+    sentence: str,
+    details: Mapping[str, Any],
+    job: str = "",
+    payload: str | None = None,
+) -> None:
+    """One event of an order's life. `payload` is kept sealed."""
+    event = AuditEvent(
+        tenant=integration.tenant,
+        connection=integration.source,
+        kind=KIND,
+        document_id=order_id,
+        at=parts.clock(),
+        action=action,
+        sentence=sentence,
+        details=dict(details),
+        job=job,
+        payload=payload,
+    )
+    await parts.store.audit.append([event])
+
+
+async def settle(
+    parts: Collaborators,
+    integration: Integration,
+    order_id: str,
+    *,
+    state: State,
+    reason: str,
+    modified_at: Instant,
+    fingerprint: str,
+    problems: tuple[Problem, ...] = (),
+    job: str = "",
+    decided_by: str = "",
+) -> None:
+    """Where the order's newest fetched version stands."""
+    row = DocumentRow(
+        tenant=integration.tenant,
+        integration=integration.id,
+        connection=integration.source,
+        kind=KIND,
+        id=order_id,
+        modified_at=modified_at,
+        fingerprint=fingerprint,
+        state=state,
+        reason=reason,
+        problems=problems,
+        job=job,
+        decided_by=decided_by,
+        at=parts.clock(),
+    )
+    await parts.store.documents.settle(row)
