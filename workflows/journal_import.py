@@ -12,9 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from contracts import names
 from contracts.flow import (
-    Decided,
     Decision,
-    FlowState,
     ImportResult,
     JournalImportInput,
     Parked,
@@ -36,6 +34,7 @@ from contracts.steps import (
 )
 from workflows import attributes
 from workflows.patience import FOLLOW, STORE_STEP, VENDOR_READ, problem_of
+from workflows.review import NeedsReviewError, Reviewed, renewed
 
 with workflow.unsafe.imports_passed_through():
     from activities.closing import ClosingActivities
@@ -43,34 +42,21 @@ with workflow.unsafe.imports_passed_through():
     from activities.outcome import OutcomeActivities
     from activities.posted import PostedActivities
 
-RENEWAL = timedelta(days=30)
+DECISIONS = frozenset({"retry"})
 ABSENT = frozenset({"import_unknown", "import_unexplained"})
 """Problems that ask a person whether the group is absent; a retry of any other declares nothing."""
 UNPOSTED_PAUSE = timedelta(minutes=10)
 
 
-class NeedsReviewError(Exception):
-    """Control flow of this file: the group cannot go on without a person."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-
-
 @workflow.defn(name=names.JOURNAL_IMPORT)
-class JournalImport:
+class JournalImport(Reviewed):
     @workflow.init
     def __init__(self, group: JournalImportInput) -> None:
+        document = f"Journal group {group.group_id} ({group.fusion}, {group.ledger})"
+        super().__init__(document, group.parked, takes=DECISIONS, group_id=group.group_id)
         self.group = group
-        self.document = f"Journal group {group.group_id} ({group.fusion}, {group.ledger})"
         self.step = GroupStep(fusion=group.fusion, ledger=group.ledger, source=group.source, group_id=group.group_id)
         self.queue = names.vendor_queue(group.fusion)
-        self.decision: Decision | None = None
-        parked = group.parked
-        self.standing = FlowState(
-            state=State.NEEDS_REVIEW if parked else State.RUNNING,
-            problems=parked.problems if parked else (),
-            group_id=group.group_id,
-        )
 
     @workflow.run
     async def run(self, group: JournalImportInput) -> ImportResult:
@@ -80,7 +66,7 @@ class JournalImport:
             declared = await self._wait_for_person(group.parked) if group.parked else None
             return await self._import(declared)
         except NeedsReviewError as review:
-            await self._park(review.problem)
+            await self._park(review.problems[0])
         raise AssertionError("a parked group continues as new")
 
     async def _import(self, declared: Decision | None) -> ImportResult:
@@ -108,7 +94,7 @@ class JournalImport:
             await self._follow_posting()
             await self._tell(FateKind.POSTED)
         sentence = f"{closed.imported} posted, {closed.refused} refused, {closed.requeued} back to the outbox"
-        self._show(State.POSTED, sentence)
+        self.show(State.POSTED, sentence)
         return ImportResult(
             group_id=self.group.group_id,
             posted=closed.imported,
@@ -133,13 +119,13 @@ class JournalImport:
             if submission.state != "in_doubt" or submission.until is None:
                 return submission
             self._continue_if_long(following=False)
-            self._show(State.IN_DOUBT, f"sent, answer unknown; looking again at {submission.until:%H:%M:%S} UTC")
+            self.show(State.IN_DOUBT, f"sent, answer unknown; looking again at {submission.until:%H:%M:%S} UTC")
             await workflow.sleep(
                 max(submission.until - workflow.now(), timedelta(seconds=1)), summary="until the send has settled"
             )
 
     async def _outcome(self, request_id: int, declared: Decision | None) -> ImportOutcome:
-        self._show(State.WAITING_IMPORT, f"submitted as ESS request {request_id}")
+        self.show(State.WAITING_IMPORT, f"submitted as ESS request {request_id}")
         try:
             job = await workflow.execute_activity_method(
                 ImportingActivities.follow_job,
@@ -215,13 +201,13 @@ class JournalImport:
                 )
             except ActivityError as error:
                 # They are in the ledger: whatever is wrong with looking at them, we come back.
-                self._show(State.WAITING_IMPORT, problem_of(error, self.document).sentence)
+                self.show(State.WAITING_IMPORT, problem_of(error, self.document).sentence)
             else:
                 if not progress.unposted:
                     return
                 submit = False
                 sentence = f"imported; {progress.unposted} of {progress.total} journals are not posted yet"
-                self._show(State.WAITING_IMPORT, sentence)
+                self.show(State.WAITING_IMPORT, sentence)
             self._continue_if_long(following=True)
             await workflow.sleep(UNPOSTED_PAUSE, summary="until looking for posting again")
 
@@ -240,18 +226,12 @@ class JournalImport:
 
     async def _wait_for_person(self, parked: Parked) -> Decision | None:
         """The decision, where it may count as a declaration that the group is absent; else None: try again."""
-        workflow.set_current_details("\n\n".join(f"**{one.sentence}**\n\n{one.remedy}" for one in parked.problems))
-        while self.decision is None:
-            try:
-                await workflow.wait_condition(lambda: self.decision is not None, timeout=RENEWAL)
-            except TimeoutError:
-                await workflow.wait_condition(workflow.all_handlers_finished)
-                if self.decision is None:
-                    renewed = parked.model_copy(update={"renewals": parked.renewals + 1})
-                    workflow.continue_as_new(self.group.model_copy(update={"parked": renewed}))
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        self.explain(parked)
+        await self.sleep_in_review(lambda: False)
+        if self.decision is None:
+            workflow.continue_as_new(self.group.model_copy(update={"parked": renewed(parked)}))
         await self._review(ReviewGroup(step=self.step, problem=None, who=self.decision.who, why=self.decision.why))
-        self._show(State.RUNNING, f"retried by {self.decision.who}")
+        self.show(State.RUNNING, f"retried by {self.decision.who}")
         return self.decision if parked.problems[0].code in ABSENT else None
 
     async def _review(self, review: ReviewGroup) -> None:
@@ -265,27 +245,3 @@ class JournalImport:
             sentence=f"{self.document}: neither found in Fusion nor proved absent.",
             remedy="Look for its journals in Fusion; if there are none, retry: its journals then go to a new group.",
         )
-
-    def _show(self, state: State, sentence: str) -> None:
-        if state is not self.standing.state:
-            attributes.upsert(state)
-        self.standing = FlowState(state=state, sentence=sentence, group_id=self.group.group_id)
-
-    @workflow.query(name=names.STATE)
-    def state(self) -> FlowState:
-        return self.standing
-
-    @workflow.update(name=names.DECIDE)
-    async def decide(self, decision: Decision) -> Decided:
-        """Retry: look once more; if the group is still absent, its journals go to a new group on the person's word."""
-        self.decision = decision
-        return Decided(id=decision.id, sentence=f"{self.document}: {decision.kind} by {decision.who}")
-
-    @decide.validator
-    def check_decision(self, decision: Decision) -> None:
-        if self.standing.state is not State.NEEDS_REVIEW or self.decision:
-            raise ApplicationError(
-                f"{self.document} is not in review; it is {self.standing.state}.", type="NotInReview"
-            )
-        if decision.kind != "retry":
-            raise ApplicationError("A journal group in review can only be retried.", type="BadDecision")

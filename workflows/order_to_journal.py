@@ -5,13 +5,14 @@ A `changed` signal makes the run fetch again before it ends; a person's decision
 """
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from contracts import names
-from contracts.flow import Decided, Decision, FlowResult, FlowState, OrderToJournalInput, Parked, State
+from contracts.flow import Decision, FlowResult, OrderToJournalInput, Parked, State
 from contracts.journal import FateKind, JournalFate, Problem
 from contracts.sale import OrderSnapshot
 from contracts.steps import (
@@ -31,6 +32,7 @@ from contracts.steps import (
 )
 from workflows import attributes
 from workflows.patience import LOCAL_STEP, STORE_STEP, VENDOR_READ, problem_of
+from workflows.review import NeedsReviewError, Reviewed, renewed
 
 with workflow.unsafe.imports_passed_through():
     from activities.fetch import FetchActivities
@@ -39,25 +41,16 @@ with workflow.unsafe.imports_passed_through():
     from activities.staging import StagingActivities
     from activities.verify import VerifyActivities
 
-RENEWAL = timedelta(days=30)
-"""A parked document starts a new run this often, so that old code can go (design rule 13)."""
-
 ORDINAL = 1
 """A sale is posted once; later versions of an order are documents of their own."""
 
+DECISIONS = frozenset({"retry", "retry_with_mapping", "mark_posted", "skip"})
 LOOK_UP_AGAIN = timedelta(minutes=10)
 NO_RATE = "no_conversion_rate"
 """The one wait that ends by the integration's patience; the others end when mapping says so."""
 
 PERIOD_CLOSED = frozenset({"EP01", "EP02"})
 """Journal import errors that a newer look at the calendar may heal."""
-
-
-class NeedsReviewError(Exception):
-    """Control flow of this file: the document cannot go on without a person."""
-
-    def __init__(self, *problems: Problem) -> None:
-        self.problems = problems
 
 
 def _snapshot(fetched: FetchedOrder) -> OrderSnapshot:
@@ -72,20 +65,16 @@ def _final(fate: JournalFate | None) -> JournalFate | None:
 
 
 @workflow.defn(name=names.ORDER_TO_JOURNAL)
-class OrderToJournal:
+class OrderToJournal(Reviewed):
     @workflow.init
     def __init__(self, order: OrderToJournalInput) -> None:
+        super().__init__(f"Order {order.order_id} ({order.connection})", order.parked, takes=DECISIONS)
         self.order = order
-        self.document = f"Order {order.order_id} ({order.connection})"
         self.changes = 0
         self.fetched: FetchedOrder | None = None
-        self.group_id = order.parked.group_id if order.parked else 0
         self.fate: JournalFate | None = None
-        self.decision: Decision | None = None
-        parked = order.parked
-        self.standing = FlowState(
-            state=State.NEEDS_REVIEW if parked else State.RUNNING, problems=parked.problems if parked else ()
-        )
+        self.group_id = order.parked.group_id if order.parked else 0
+        """The last group that refused our journal; fates of it and of older ones are history."""
 
     @workflow.run
     async def run(self, order: OrderToJournalInput) -> FlowResult:
@@ -164,7 +153,7 @@ class OrderToJournal:
                 break
             if mapped.waiting.code == NO_RATE and workflow.now() >= deadline:
                 raise NeedsReviewError(mapped.waiting)
-            self._show(State.RUNNING, mapped.waiting.sentence)
+            self.show(State.RUNNING, mapped.waiting.sentence)
             await self._sleep_until_change(seen, LOOK_UP_AGAIN)
             if self.changes != seen:
                 return None
@@ -251,7 +240,7 @@ class OrderToJournal:
 
     async def _wait_for_import(self, reference: str, pace: Pace, seen: int) -> JournalFate | None:
         """Wait for the fate of our journal. None: the order changed; fetch it again after a quiet moment."""
-        self._show(State.WAITING_IMPORT, "staged; waiting for its journal group to be imported and posted", reference)
+        self.show(State.WAITING_IMPORT, "staged; waiting for its journal group to be imported and posted", reference)
         while True:
             await self._sleep_until_change(seen, timedelta(seconds=pace.reread_after), reference)
             fate = self._fate_of(reference) or await self._unsignalled_fate(reference, seen)
@@ -272,12 +261,10 @@ class OrderToJournal:
         return _final(known.fate)
 
     async def _sleep_until_change(self, seen: int, at_most: timedelta, reference: str = "") -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: self.changes != seen or self._fate_of(reference) is not None, timeout=at_most
             )
-        except TimeoutError:
-            return
 
     def _fate_of(self, reference: str) -> JournalFate | None:
         """The signalled fate, if it is our journal's and newer than the refusal we know: group ids only rise."""
@@ -315,16 +302,15 @@ class OrderToJournal:
 
     async def _wait_for_person(self, order: OrderToJournalInput, parked: Parked) -> FlowResult | None:
         """None: post again, by a person's decision or because the shop shows another order than the one parked."""
-        workflow.set_current_details("\n\n".join(f"**{one.sentence}**\n\n{one.remedy}" for one in parked.problems))
+        self.explain(parked)
         looked_at = -1 if parked.changed else 0
-        while not self._decided():
-            await self._sleep_until_decision(looked_at)
-            await workflow.wait_condition(workflow.all_handlers_finished)
-            if self._decided():
+        while not self.decided():
+            woken = await self.sleep_in_review(lambda at=looked_at: self.changes != at)
+            if self.decided():
                 break
-            if self.changes == looked_at or workflow.info().is_continue_as_new_suggested():
-                renewed = {"renewals": parked.renewals + 1, "changed": self.changes != looked_at}
-                workflow.continue_as_new(order.model_copy(update={"parked": parked.model_copy(update=renewed)}))
+            if not woken or workflow.info().is_continue_as_new_suggested():
+                again = renewed(parked, changed=self.changes != looked_at)
+                workflow.continue_as_new(order.model_copy(update={"parked": again}))
             looked_at = self.changes
             if await self._is_another(order, parked):
                 break
@@ -334,7 +320,7 @@ class OrderToJournal:
     async def _is_another(self, order: OrderToJournalInput, parked: Parked) -> bool:
         """Whether the shop shows another version than the parked one. A decision does not wait for a slow shop."""
         looking = asyncio.create_task(self._fetch(order))
-        await workflow.wait_condition(lambda: looking.done() or self._decided())
+        await workflow.wait_condition(lambda: looking.done() or self.decided())
         if not looking.done():
             looking.cancel()
             return False
@@ -347,24 +333,15 @@ class OrderToJournal:
 
     def _outcome_of(self, decision: Decision | None) -> FlowResult | None:
         if decision is None:
-            self._show(State.RUNNING, "changed while in review")
+            self.show(State.RUNNING, "changed while in review")
             return None
         if decision.kind in ("retry", "retry_with_mapping"):
-            self._show(State.RUNNING, f"retried by {decision.who}")
+            self.show(State.RUNNING, f"retried by {decision.who}")
             return None
         if decision.kind == "mark_posted":
             sentence = f"marked as posted by {decision.who}: {decision.why}"
             return self._ended(State.POSTED, sentence, journal_name=decision.target_id or "")
         return self._ended(State.SKIPPED, f"skipped by {decision.who}: {decision.why}")
-
-    async def _sleep_until_decision(self, looked_at: int) -> None:
-        try:
-            await workflow.wait_condition(lambda: self._decided() or self.changes != looked_at, timeout=RENEWAL)
-        except TimeoutError:
-            return
-
-    def _decided(self) -> bool:
-        return self.decision is not None
 
     def _released(self, order: OrderToJournalInput) -> OrderToJournalInput:
         version = self.decision.mapping_version if self.decision else None
@@ -375,15 +352,8 @@ class OrderToJournal:
             StagingActivities.settle_document, document, summary=f"settle as {document.state}", **LOCAL_STEP
         )
 
-    def _show(self, state: State, sentence: str, reference: str = "") -> None:
-        if state is not self.standing.state:
-            attributes.upsert(state, reference)
-        self.standing = FlowState(
-            state=state, sentence=sentence, reference=reference or self.standing.reference, problems=()
-        )
-
     def _ended(self, state: State, sentence: str, reference: str = "", journal_name: str = "") -> FlowResult:
-        self._show(state, sentence, reference)
+        self.show(state, sentence, reference)
         return FlowResult(state=state, sentence=sentence, reference=reference, journal_name=journal_name)
 
     def _posted(self, fate: JournalFate) -> FlowResult:
@@ -415,30 +385,11 @@ class OrderToJournal:
         """Sent by the group's import after the fate was written to the store."""
         self.fate = fate
 
-    @workflow.query(name=names.STATE)
-    def state(self) -> FlowState:
-        return self.standing
-
-    @workflow.update(name=names.DECIDE)
-    async def decide(self, decision: Decision) -> Decided:
-        """Retry, retry with another mapping version, mark as posted (verified in Fusion), or skip."""
+    async def prepare(self, decision: Decision) -> None:
         if decision.kind == "mark_posted":
             await self._verify(decision)
         elif decision.kind == "skip":
             await self._skip_by(decision)
-        self.decision = decision
-        return Decided(id=decision.id, sentence=f"{self.document}: {decision.kind} by {decision.who}")
-
-    @decide.validator
-    def check_decision(self, decision: Decision) -> None:
-        if self.standing.state is not State.NEEDS_REVIEW or self.decision:
-            raise ApplicationError(
-                f"{self.document} is not in review; it is {self.standing.state}.", type="NotInReview"
-            )
-        if decision.kind == "retry_with_mapping" and decision.mapping_version is None:
-            raise ApplicationError("A retry with another mapping needs its version.", type="BadDecision")
-        if decision.kind == "mark_posted" and not decision.target_id:
-            raise ApplicationError("Name the journal batch in Fusion that carries the document.", type="BadDecision")
 
     async def _verify(self, decision: Decision) -> None:
         """A journal that a person names must exist in Fusion before we believe it."""
