@@ -7,6 +7,7 @@ A `changed` signal makes the run fetch again before it ends; a person's decision
 import asyncio
 import contextlib
 from datetime import timedelta
+from functools import partial
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -305,7 +306,7 @@ class OrderToJournal(Reviewed):
         self.explain(parked)
         looked_at = -1 if parked.changed else 0
         while not self.decided():
-            woken = await self.sleep_in_review(lambda at=looked_at: self.changes != at)
+            woken = await self.sleep_in_review(partial(self._changed_since, looked_at))
             if self.decided():
                 break
             if not woken or workflow.info().is_continue_as_new_suggested():
@@ -316,6 +317,9 @@ class OrderToJournal(Reviewed):
                 break
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._outcome_of(self.decision)
+
+    def _changed_since(self, seen: int) -> bool:
+        return self.changes != seen
 
     async def _is_another(self, order: OrderToJournalInput, parked: Parked) -> bool:
         """Whether the shop shows another version than the parked one. A decision does not wait for a slow shop."""
