@@ -150,8 +150,6 @@ class ImportPolicy(Frozen):
     """A waiting order reads its fate from the store at least this often."""
     unknown_limit: float = Field(default=24.0, gt=0)
     """Hours an import may stay unknown before a person is asked."""
-    follow_limit: float = Field(default=12.0, gt=0)
-    """Hours to follow an unposted journal before it is reported as imported but not posted."""
 
 
 class PollPolicy(Frozen):
@@ -261,6 +259,7 @@ class TemporalSettings(Frozen):
     """Overrides the environment's; for `up` and tests."""
     namespace: str | None = None
     ui_url: str | None = None
+    """Address of the Temporal UI; commands then print links to a document's history."""
 
 
 class GatewaySettings(Frozen):

@@ -13,7 +13,16 @@ from rich.table import Table
 
 from contracts.configuration import Configuration
 from mapping.entries import plain
-from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, indented, output, run
+from runtime.commands.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    configured,
+    fail,
+    indented,
+    output,
+    print_history_link,
+    run,
+)
 from runtime.document_life import BookedJournal, DocumentUnknownError, Life, life_of
 from runtime.parts import open_store
 from store import KeyRing
@@ -53,6 +62,7 @@ def show_life(
         typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
         return
     print_life(life, output, _zone(zone))
+    print_history_link(configuration, life.workflow_id, output)
     if payload:
         typer.echo(_original(life))
 

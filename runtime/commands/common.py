@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, TypeVar
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection
 from runtime.configuration import DEFAULT_PATH, PATH_VARIABLE, ConfigurationFile, read
+from runtime.connect import connect_options
 from runtime.mistakes import ConfigurationErrors
 
 T = TypeVar("T")
@@ -47,6 +49,15 @@ def connection_named(configuration: Configuration, wanted: str) -> FusionConnect
             return connection
     names = ", ".join(connection.id for connection in configuration.connections)
     return fail(f'There is no connection "{wanted}". Connections are: {names}.', code=2)
+
+
+def print_history_link(configuration: Configuration, workflow_id: str, console: Console) -> None:
+    """Where the Temporal UI shows the document's history, if its address is configured."""
+    temporal = configuration.temporal
+    if temporal.ui_url:
+        namespace = connect_options(temporal)["namespace"]
+        address = f"{temporal.ui_url.rstrip('/')}/namespaces/{namespace}/workflows/{quote(workflow_id, safe=':')}"
+        console.print(f"\nHistory: {address}", highlight=False, markup=False, soft_wrap=True)
 
 
 def fail(sentence: str, *, code: int = 1) -> NoReturn:

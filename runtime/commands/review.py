@@ -13,7 +13,16 @@ from rich.markup import escape
 from contracts.configuration import Configuration
 from contracts.flow import Decided
 from runtime.commands.ages import age
-from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, indented, output, run
+from runtime.commands.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    configured,
+    fail,
+    indented,
+    output,
+    print_history_link,
+    run,
+)
 from runtime.deciding import (
     Choice,
     DecisionError,
@@ -99,6 +108,7 @@ def show_review(
         typer.echo(json.dumps(_plain(found), indent=2, ensure_ascii=False))
         return
     print_review(found, output, now=dt.datetime.now(dt.UTC))
+    print_history_link(configuration, found.workflow_id, output)
 
 
 def resolve_review(
