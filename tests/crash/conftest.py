@@ -42,9 +42,7 @@ def report(request: pytest.FixtureRequest) -> Report:
 @pytest.fixture(scope="session")
 async def quick_server(temporal_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DevServer]:
     directory = tmp_path_factory.mktemp("quick-temporal")
-    async with DevServer(
-        temporal_cli, ui_port=None, log=directory / "server.log", extra_arguments=QUICK
-    ) as server:
+    async with DevServer(temporal_cli, ui_port=None, log=directory / "server.log", extra_arguments=QUICK) as server:
         yield server
 
 

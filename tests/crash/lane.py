@@ -31,8 +31,8 @@ LADDER_SCALE: Final = 0.01
 """The shop repeats a failed delivery after 0.6 s, 1.8 s, 3 s, ... instead of a minute, three, five."""
 _QUERY: Final = timedelta(seconds=5)
 _UPDATE: Final = timedelta(seconds=5)
-SETTLED: Final = 60.0
-"""Seconds until everything that was started must have ended."""
+SETTLED: Final = 120.0
+"""Seconds until everything that was started must have ended: a paused worker swallows a task with each of its polls."""
 
 
 @dataclass
@@ -46,6 +46,7 @@ class Lane:
     gateway_url: str
     workers: list[MortalProcess] = field(default_factory=list)
     gateways: list[MortalProcess] = field(default_factory=list)
+    paused: list[MortalProcess] = field(default_factory=list)
     run: Run = field(default_factory=lambda: Run("", ""))
     seeds: int = 0
 
@@ -88,20 +89,40 @@ class Lane:
         self.hit("worker")
         await self.start_worker()
 
-    async def succeed(self, pid: int) -> None:
-        """A worker that killed itself is succeeded by another."""
-        dead = next(one for one in self.workers if one.pid == pid)
-        await dead.gone()
-        self.hit("worker")
+    async def pause_worker(self) -> None:
+        """The only worker stands still; another takes over."""
+        self.worker.pause()
+        self.paused.append(self.worker)
+        self.hit("worker paused")
         await self.start_worker()
+
+    async def succeed(self, pid: int, fate: Fate) -> None:
+        """A worker that met its fate at a point of its own is succeeded by another."""
+        struck = next(one for one in self.workers if one.pid == pid)
+        if fate == "SIGSTOP":
+            self.paused.append(struck)
+            self.hit("worker paused")
+        else:
+            await struck.gone()
+            self.hit("worker")
+        await self.start_worker()
+
+    async def resume_paused(self) -> None:
+        """Paused workers go on where they stood, long after their leases; then they end in an orderly way, so whatever
+        they would still do, they have done."""
+        for worker in self.paused:
+            worker.resume()
+            await worker.end()
+        self.paused.clear()
 
     async def clean_up(self) -> None:
         """Ends processes; hooks, faults and armed points are gone."""
         self.stack.fusion.hooks.clear()
         self.stack.shops.hooks.clear()
         self.points.disarm()
-        for process in (*self.workers, *self.gateways):
-            process.resume()
+        for process in self.paused:
+            await process.kill()
+        self.paused.clear()
 
     # Orders
 
@@ -172,12 +193,6 @@ class Lane:
 
         await eventually(ended, "every workflow has ended", patience=SETTLED)
 
-    async def abandon(self) -> None:
-        """After a row that failed: nothing of it may disturb the next."""
-        async for one in self.stack.temporal.list_workflows('ExecutionStatus="Running"'):
-            if "-scheduler:" not in one.id:
-                await self.stack.temporal.get_workflow_handle(one.id).terminate("the row failed")
-
     # Points
 
     def at(self, twin: Any, point: Point, act: Callable[[], Awaitable[None]], **conditions: Any) -> asyncio.Event:
@@ -223,8 +238,6 @@ class Lane:
         left = verdict.differences.pop(currency, Decimal(0)) + amount - total
         if left:
             verdict.differences[currency] = left
-
-
 
 
 @asynccontextmanager

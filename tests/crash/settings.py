@@ -12,7 +12,7 @@ HURRY: Final[Mapping[str, str]] = {
     "import_timeout": "3.0",
     "settle": "0.5",
     "status_interval": "0.1",
-    "flush_after": "0.3\nreread_after = 2.0\nunknown_limit = 0.0015",  # hours: five seconds
+    "flush_after": "0.3\nreread_after = 0.7\nunknown_limit = 0.0015",  # hours: five seconds
     "quiet_period": "0.1",
     "cron": '"0 4 1 1 *"\nsweep_cron = "0 5 1 1 *"',  # polls run when a test asks for one
 }

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
 
+from crash.boundaries import Fate
 from crash.lane import Lane
 from crash.report import Verdict
 
@@ -12,6 +13,9 @@ from contracts import names
 from contracts.flow import State
 from sandbox.kit import Exchange
 from sandbox.kit.hooks import Point
+
+
+_PAUSED: Final[dict[Fate, str]] = {"SIGKILL": "", "SIGSTOP": ", paused", "NOTE": ""}
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,11 @@ class AtTwin:
     query: str = ""
     body: str = ""
     fresh: bool = False
+    fate: Fate = "SIGKILL"
 
     @property
     def name(self) -> str:
-        return f"{self.call}, {self.point}"
+        return f"{self.call}, {self.point}{_PAUSED[self.fate]}"
 
     def prepare(self, lane: Lane) -> Callable[[], Awaitable[None]]:
         def fits(exchange: Exchange) -> bool:
@@ -38,7 +43,7 @@ class AtTwin:
         done = lane.at(
             getattr(lane.stack, self.twin),
             self.point,
-            lane.kill_worker,
+            lane.kill_worker if self.fate == "SIGKILL" else lane.pause_worker,
             method=self.method,
             path=self.path,
             body=self.body,
@@ -59,17 +64,18 @@ class AtBoundary:
     """`activity/NAME/before`, `activity/NAME/after`, `store/STEP/before|after`."""
     fresh: bool = False
     """The step only runs in a worker whose caches are cold."""
+    fate: Fate = "SIGKILL"
 
     @property
     def name(self) -> str:
         kind, step, side = self.boundary.split("/")
-        return f"{side} {step}" if kind == "activity" else f"{side} the store's {step}"
+        return f"{side} {step if kind == 'activity' else f'{step} in the store'}{_PAUSED[self.fate]}"
 
     def prepare(self, lane: Lane) -> Callable[[], Awaitable[None]]:
-        lane.arm(self.boundary)
+        lane.arm(self.boundary, self.fate)
 
         async def struck() -> None:
-            await lane.succeed(await lane.reached(self.boundary))
+            await lane.succeed(await lane.reached(self.boundary), self.fate)
 
         return struck
 
@@ -105,16 +111,21 @@ async def _within(work: Awaitable[Any], what: str, patience: float = 45.0) -> No
         raise AssertionError(f"not reached within {patience:.0f} s: {what}") from None
 
 
-def at_all_points(call: str, twin: Literal["fusion", "shops"], method: str, path: str, **more: str) -> tuple[AtTwin, ...]:
+def at_all_points(
+    call: str, twin: Literal["fusion", "shops"], method: str, path: str, **more: str
+) -> tuple[AtTwin, ...]:
     """The three points of one call."""
     return tuple(AtTwin(call, point, twin, method, path, **more) for point in get_args(Point))
 
 
+def paused(*points: AtTwin | AtBoundary) -> tuple[AtTwin | AtBoundary, ...]:
+    """The worker is not killed there but stands still until another has settled everything, and then goes on."""
+    return tuple(replace(point, fate="SIGSTOP") for point in points)
+
+
 def around(*activities: str, fresh: bool = False) -> tuple[AtBoundary, ...]:
     """Both boundaries of activities."""
-    return tuple(
-        AtBoundary(f"activity/{name}/{side}", fresh) for name in activities for side in ("before", "after")
-    )
+    return tuple(AtBoundary(f"activity/{name}/{side}", fresh) for name in activities for side in ("before", "after"))
 
 
 # An order to its journal
@@ -136,12 +147,16 @@ def count_all(lane: Lane, orders: list[int]) -> Verdict:
     return lane.count(orders)
 
 
+READING = at_all_points("reading the order", "shops", "GET", r"/v2/orders/\d+$")
+LOOKING = at_all_points("looking for the import", "fusion", "GET", "/ess/rest/scheduler/v1/requests$")
+IMPORTING = at_all_points("importBulkData", "fusion", "POST", "/erpintegrations$", body="importBulkData")
+
 ORDER = Posting(
     "an order to its journal",
     (
-        *at_all_points("reading the order", "shops", "GET", r"/v2/orders/\d+$"),
-        *at_all_points("looking for the import", "fusion", "GET", "/ess/rest/scheduler/v1/requests$"),
-        *at_all_points("importBulkData", "fusion", "POST", "/erpintegrations$", body="importBulkData"),
+        *READING,
+        *LOOKING,
+        *IMPORTING,
         *at_all_points("job status", "fusion", "GET", "/erpintegrations$", query="ESSExecutionDetailsRF"),
         *at_all_points("reading journals back", "fusion", "GET", "/journalBatches$"),
         *around("lookup", fresh=True),
@@ -151,6 +166,9 @@ ORDER = Posting(
         AtBoundary("store/lease/after"),
         AtBoundary("store/mark/before"),
         AtBoundary("store/submitted/before"),
+        *paused(LOOKING[-1], *IMPORTING, AtBoundary("store/lease/after"), AtBoundary("store/mark/before")),
+        *paused(*around("fetch_order", "stage_journal", "submit_group", "close_group")),
+        *paused(AtBoundary("activity/read_outcome/after"), AtBoundary("activity/tell_documents/before")),
     ),
     one_order,
     until_posted,
@@ -168,7 +186,7 @@ async def until_retried_and_posted(lane: Lane, orders: list[int]) -> None:
 
 NEVER_SENT = Posting(
     "an order whose import was announced and never sent",
-    (AtBoundary("store/mark/after"),),
+    (AtBoundary("store/mark/after"), *paused(AtBoundary("store/mark/after"))),
     one_order,
     until_retried_and_posted,
     count_all,
@@ -213,6 +231,7 @@ REFUSED_NEIGHBOUR = Posting(
         *at_all_points("import report", "fusion", "GET", "/erpintegrations$", query="ESSJobExecutionDetailsRF"),
         *at_all_points("purge", "fusion", "POST", "/erpintegrations$", body="JournalImportDelete"),
         *around("read_outcome", "purge_group", "close_group", "tell_documents", "settle_document"),
+        *paused(AtBoundary("activity/read_outcome/after"), *around("close_group", "settle_document")),
     ),
     good_and_bad_order,
     until_good_is_posted_and_bad_skipped,
@@ -226,7 +245,7 @@ REFUSED_NEIGHBOUR = Posting(
 async def order_never_sent(lane: Lane) -> list[int]:
     lane.arm("store/mark/after")
     orders = await one_order(lane)
-    await lane.succeed(await lane.reached("store/mark/after"))
+    await lane.succeed(await lane.reached("store/mark/after"), "SIGKILL")
     return orders
 
 
