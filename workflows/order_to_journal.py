@@ -6,7 +6,7 @@ A `changed` signal makes the run fetch again before it ends; a person's decision
 
 import asyncio
 import contextlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from temporalio import workflow
@@ -76,6 +76,8 @@ class OrderToJournal(Reviewed):
         self.fate: JournalFate | None = None
         self.group_id = order.parked.group_id if order.parked else 0
         """The last group that refused our journal; fates of it and of older ones are history."""
+        self.waits_since: datetime | None = None
+        """Since when a rate or an open period is missing: a webhook meanwhile does not lengthen the patience."""
 
     @workflow.run
     async def run(self, order: OrderToJournalInput) -> FlowResult:
@@ -146,19 +148,23 @@ class OrderToJournal(Reviewed):
     ) -> Staged | FlowResult | None:
         """Lookup, map and stage. A result ends the run: nothing to post. None: the order changed while it waited."""
         snapshot = _snapshot(fetched)
-        deadline = workflow.now() + timedelta(hours=fetched.pace.rate_wait)
         while True:
-            lookups = await self._lookup(order, fetched, fresh)
+            # What was missing before is asked for anew, and not of what a worker remembers.
+            lookups = await self._lookup(order, fetched, fresh or self.waits_since is not None)
             mapped = await self._map(order, fetched, lookups)
             if mapped.waiting is None:
                 break
-            if mapped.waiting.code == NO_RATE and workflow.now() >= deadline:
-                raise NeedsReviewError(mapped.waiting)
+            self.waits_since = self.waits_since or workflow.now()
+            left = LOOK_UP_AGAIN
+            if mapped.waiting.code == NO_RATE:
+                left = self.waits_since + timedelta(hours=fetched.pace.rate_wait) - workflow.now()
+                if left <= timedelta(0):
+                    raise NeedsReviewError(mapped.waiting)
             self.show(State.RUNNING, mapped.waiting.sentence)
-            await self._sleep_until_change(seen, LOOK_UP_AGAIN)
+            await self._sleep_until_change(seen, min(left, LOOK_UP_AGAIN))
             if self.changes != seen:
                 return None
-            fresh = True
+        self.waits_since = None
         if mapped.problems:
             raise NeedsReviewError(*mapped.problems)
         if mapped.journal is None:
