@@ -1,5 +1,6 @@
 """Polling: find what changed in a shop and is not settled yet, and start it."""
 
+import functools
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from activities.collaborators import Collaborators
 from activities.failures import vendor_failures
 from activities.heartbeat import beating
 from activities.shops import ChangedOrder
-from activities.waking import wake
+from activities.waking import wake_all
 from contracts import names
 from contracts.configuration import Integration
 from contracts.starting import StartRequest
@@ -64,8 +65,8 @@ class PollingActivities:
             waiting_since=self._parts.clock() - timedelta(days=1) if poll.days is not None else None,
         )
         unsettled = [one for one in page if one.order_id not in settled]
-        for one in unsettled:
-            request = StartRequest(
+        requests = [
+            StartRequest(
                 flow=names.ORDER_TO_JOURNAL,
                 connection=poll.connection,
                 integration=integration.id,
@@ -74,9 +75,11 @@ class PollingActivities:
                 received_at=self._parts.clock(),
                 quiet=integration.imports.quiet_period,
             )
-            await wake(
-                self._parts.store.wakeups,
-                request.workflow_id,
-                lambda request=request: self._parts.starter.start(request),  # type: ignore[misc]
-            )
+            for one in unsettled
+        ]
+        starter = self._parts.starter
+        await wake_all(
+            self._parts.store.wakeups,
+            {request.workflow_id: functools.partial(starter.start, request) for request in requests},
+        )
         return len(unsettled)

@@ -4,7 +4,7 @@ A signal is only sent when no confirmed one waits to be consumed; the consumer t
 before it reads. So nothing is lost, and a storm of changes costs one signal.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from store.wakeups import Wakeups
 
@@ -15,3 +15,16 @@ async def wake(wakeups: Wakeups, key: str, send: Callable[[], Awaitable[None]]) 
     if ring.needed:
         await send()
         await wakeups.confirm(key, ring.number)
+
+
+async def wake_all(wakeups: Wakeups, sends: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
+    """`wake` for a page of keys. All are announced at once, right after the page was read.
+
+    Announcing one after the other would come too late for most: their consumers, busy with the very change, would have
+    taken the wake-up of an earlier announcer and would be woken again for nothing.
+    """
+    rings = await wakeups.ring_many(list(sends))
+    for key, send in sends.items():
+        if rings[key].needed:
+            await send()
+            await wakeups.confirm(key, rings[key].number)

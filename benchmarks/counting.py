@@ -1,0 +1,75 @@
+"""Billed actions and history events of everything in a namespace, read from the histories alone.
+
+Temporal Cloud's rules: 1 each for a start, a signal (so a signal that also starts is 2), an attempt of an activity, all
+local activities of one workflow task together, a timer, a write of search attributes, a continue-as-new, an update; 2
+for a child's start; 3 for what a schedule starts. Heartbeats that reach the server are billed as well and leave no
+event; ours are throttled to one in 96 seconds.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from temporalio.client import Client
+
+LOCAL_ACTIVITY: Final = "core_local_activity"
+PER_EVENT: Final = {
+    "workflow_execution_signaled_event_attributes": "signals",
+    "timer_started_event_attributes": "timers",
+    "upsert_workflow_search_attributes_event_attributes": "search attributes",
+    "workflow_execution_update_accepted_event_attributes": "updates",
+    "activity_task_scheduled_event_attributes": "activities",
+}
+SCHEDULED_EXTRA: Final = 2
+"""A run that a schedule starts is billed as three actions."""
+
+
+@dataclass
+class Bill:
+    """What the histories of one kind of workflow add up to."""
+
+    runs: int = 0
+    events: int = 0
+    actions: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        return self.actions.total()
+
+    def add(self, events: Iterable[Any], *, scheduled: bool = False) -> None:
+        """One run's history. `scheduled`: in production a schedule starts this kind."""
+        local_tasks: set[int] = set()
+        self.runs += 1
+        for event in events:
+            self.events += 1
+            kind = event.WhichOneof("attributes")
+            if kind in PER_EVENT:
+                self.actions[PER_EVENT[kind]] += 1
+            elif kind == "workflow_execution_started_event_attributes":
+                self.actions["starts"] += _start(event.workflow_execution_started_event_attributes, scheduled)
+            elif kind == "activity_task_started_event_attributes":
+                self.actions["activity retries"] += event.activity_task_started_event_attributes.attempt - 1
+            elif kind == "marker_recorded_event_attributes":
+                marker = event.marker_recorded_event_attributes
+                if marker.marker_name == LOCAL_ACTIVITY:
+                    local_tasks.add(marker.workflow_task_completed_event_id)
+        self.actions["local activities"] += len(local_tasks)
+
+
+def _start(started: Any, scheduled: bool) -> int:
+    if started.continued_execution_run_id:
+        return 1
+    if started.HasField("parent_workflow_execution"):
+        return 2
+    return 1 + (SCHEDULED_EXTRA if scheduled else 0)
+
+
+async def bills(client: Client, *, scheduled: frozenset[str] = frozenset()) -> dict[str, Bill]:
+    """Workflow type -> its bill, over every run of the namespace."""
+    found: dict[str, Bill] = {}
+    async for run in client.list_workflows():
+        history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
+        bill = found.setdefault(run.workflow_type, Bill())
+        bill.add(history.events, scheduled=run.workflow_type in scheduled)
+    return found
