@@ -81,8 +81,14 @@ class ImportingActivities:
             await groups.release(step.group_id, token, not_sent=True)
             raise_for_temporal(error, document(step))
         now = self._parts.clock()
+        # A moment and not a number of seconds: a worker that is paused after the mark finds it over and sends nothing.
+        ends = asyncio.get_running_loop().time() + (lease.until - now).total_seconds()
         # Checked right before the request: a worker that was paused since the look has lost its lease and stops here.
         if not await groups.mark_sending(step.group_id, token, now):
+            return Submission(state="in_doubt", until=lease.until + settle)
+        if self._parts.clock() >= lease.until:
+            # The machine slept: the loop's clock stands still meanwhile, the world's does not.
+            await groups.release(step.group_id, token, not_sent=True)
             return Submission(state="in_doubt", until=lease.until + settle)
         try:
             request_id = await self._parts.fusions[step.fusion].submit_journal_import(
@@ -92,7 +98,7 @@ class ImportingActivities:
                 data_access_set_id=ledger.data_access_set_id,
                 source_id=ledger.source_id,
                 batch_name=batch_name(step.group_id),
-                deadline=(lease.until - now).total_seconds(),
+                ends=ends,
             )
         except InDoubt as doubt:
             if doubt.status in ANSWERED_BY_FUSION:

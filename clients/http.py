@@ -160,16 +160,19 @@ class VendorHttp:
         headers: Mapping[str, str] | None = None,
         write: bool = False,
         deadline: float | None = None,
+        ends: float | None = None,
     ) -> httpx.Response:
         """Send one request and return its answer when that is a 2xx.
 
         `path` is relative to the base address. `subject` names in error sentences what was asked for ("order 1024").
         `body` is sent as JSON. `write` marks a call that must not happen twice: it is never repeated, and a lost
         answer raises `InDoubt`. `deadline` is the number of seconds from now after which the call is over, rate
-        limit and sign-in included; the connection's timeout when not given. Raises a `VendorError`.
+        limit and sign-in included; the connection's timeout when not given. `ends` says the same as a moment of the
+        event loop's clock: a process that stood still meanwhile finds it over. Raises a `VendorError`.
         """
         loop = asyncio.get_running_loop()
-        ends = loop.time() + (self._timeout if deadline is None else deadline)
+        if ends is None:
+            ends = loop.time() + (self._timeout if deadline is None else deadline)
         tries = 1 if write else 2
         while True:
             tries -= 1
@@ -180,6 +183,8 @@ class VendorHttp:
             try:
                 async with asyncio.timeout_at(ends):
                     await self._limiter.acquire()
+                    if write and loop.time() >= ends:
+                        raise NotSent(self.connection, f"It was too late to send {subject}; nothing was sent.")
                     response = await client.send(request, auth=self._auth or httpx.USE_CLIENT_DEFAULT)
             except VendorError:
                 raise

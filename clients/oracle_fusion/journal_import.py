@@ -40,12 +40,13 @@ class JournalImports:
         data_access_set_id: int,
         source_id: int | str,
         batch_name: str,
-        deadline: float,
+        ends: float,
     ) -> int:
         """Send one group and start its import. Returns the ESS request id.
 
-        `deadline` in seconds from now. Raises `Rejected` when Fusion answers that it started nothing, `InDoubt` when
-        it may have, `ValueError` when the file cannot carry a journal (nothing was sent).
+        `ends` is the moment of the event loop's clock after which nothing may go out any more. Raises `NotSent` when
+        that is over, `Rejected` when Fusion answers that it started nothing, `InDoubt` when it may have, `ValueError`
+        when the file cannot carry a journal (nothing was sent).
         """
         subject = f"journal group {group_id}"
         packed = interface_zip(
@@ -71,7 +72,7 @@ class JournalImports:
             "NotificationCode": "10",
             "JobOptions": self._settings.job_options,
         }
-        answer = await self._rest.create(_ERP_INTEGRATIONS, body, subject=subject, deadline=deadline)
+        answer = await self._rest.create(_ERP_INTEGRATIONS, body, subject=subject, ends=ends)
         return self._request_id(answer, subject)
 
     async def find_import(self, group_id: int, *, since: dt.datetime) -> int | None:

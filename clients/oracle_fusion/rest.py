@@ -129,10 +129,13 @@ class FusionRest:
                 return
 
     async def create(
-        self, path: str, body: Mapping[str, Any], *, subject: str, deadline: float | None = None
+        self, path: str, body: Mapping[str, Any], *, subject: str, ends: float | None = None
     ) -> dict[str, Any]:
-        """POST something that must not happen twice. A success that cannot be read is `InDoubt`: it may exist."""
-        response = await self.http.send("POST", path, subject=subject, body=body, write=True, deadline=deadline)
+        """POST something that must not happen twice. A success that cannot be read is `InDoubt`: it may exist.
+
+        `ends`: moment of the event loop's clock at which the call is over.
+        """
+        response = await self.http.send("POST", path, subject=subject, body=body, write=True, ends=ends)
         try:
             document = response.json(parse_float=Decimal)
         except ValueError:

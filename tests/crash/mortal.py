@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from crash.boundaries import MortalPlugin, Points, surround
 
-import runtime.cli  # noqa: F401 -- everything a child could need, before the first fork
+import runtime.cli
 import runtime.serving
 from runtime.configuration import load
 from runtime.connect import connect

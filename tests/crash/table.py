@@ -14,7 +14,6 @@ from contracts.flow import State
 from sandbox.kit import Exchange
 from sandbox.kit.hooks import Point
 
-
 _PAUSED: Final[dict[Fate, str]] = {"SIGKILL": "", "SIGSTOP": ", paused", "NOTE": ""}
 
 

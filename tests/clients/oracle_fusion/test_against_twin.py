@@ -105,7 +105,7 @@ async def submit(fusion: FusionClient, *journals: Journal, group: int = GROUP, d
         data_access_set_id=access_set,
         source_id=source,
         batch_name=batch_name(group),
-        deadline=deadline,
+        ends=asyncio.get_running_loop().time() + deadline,
     )
 
 

@@ -1,3 +1,4 @@
+import asyncio
 import datetime as dt
 import json
 from base64 import b64decode
@@ -21,7 +22,7 @@ async def submit(fusion: FusionClient, journal: Any, ledger: LedgerFacts, deadli
         data_access_set_id=11,
         source_id=22,
         batch_name=f"MLC {GROUP}",
-        deadline=deadline,
+        ends=asyncio.get_running_loop().time() + deadline,
     )
 
 
