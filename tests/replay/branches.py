@@ -44,6 +44,9 @@ BRANCHES: Final[dict[str, dict[str, str]]] = {
         "a refused group's neighbours go into the next": "groups-requeued",
         "a refusal that names nobody: smaller groups": "groups-halving",
         "an import that is in review lets the next group go": "groups-past-review",
+        "its import was terminated: started again": "groups-import-terminated",
+        "the import ended and nobody heard of it": "groups-release-lost",
+        "begun anew while an import is under way": "groups-reset-during-import",
         "a long history continues as new": "groups-continued",
     },
     names.JOURNAL_IMPORT: {

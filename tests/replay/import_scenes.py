@@ -1,5 +1,6 @@
 """Scenes of journal groups and their imports: refused, in doubt, unknown, unposted."""
 
+import re
 from datetime import timedelta
 
 from replay.order_scenes import Open
@@ -8,12 +9,15 @@ from support.stack import eventually
 
 import activities.outcome
 import activities.posted
+import workflows.journal_groups
 import workflows.journal_import
+import workflows.review
 from contracts.configuration import Configuration
 from contracts.flow import State
 from sandbox.bigcommerce import US_SHOP, Shape, draft
 from sandbox.fusion.demo_world import US_LEDGER
 from sandbox.kit import Exchange
+from workflows.journal_import import JournalImport
 
 CLEARANCE = "101-120-41400-1000"
 IMPORT = {"method": "POST", "path": "/erpintegrations"}
@@ -60,16 +64,16 @@ async def several_groups(open_stage: Open) -> None:
 
 
 async def unexplained(open_stage: Open) -> None:
-    """Fusion refuses a group and its report says nothing: the bad journal is found by halving."""
+    """Fusion refuses a group and its report names no journal: the bad one is found by halving."""
     async with open_stage(imports={"flush_after": 1.5}) as stage:
         stack = stage.stack
         stack.fusion.set_account(CLEARANCE, import_refuses="EF03")
 
-        async def say_nothing(exchange: Exchange) -> None:
+        async def name_nobody(exchange: Exchange) -> None:
             for request in stack.fusion.requests():
-                request.output = ""
+                request.output = re.sub(r"acme/bc-us/order/\d+/sale/1", "?", request.output)
 
-        stack.fusion.hooks.on("received", say_nothing, method="GET", path="/erpintegrations", times=None)
+        stack.fusion.hooks.on("received", name_nobody, method="GET", path="/erpintegrations", times=None)
         good, bad = stage.place(), clearance(stage)
         await stack.announce(good)
         await stack.announce(bad)
@@ -135,7 +139,7 @@ async def doubts(open_stage: Open) -> None:
         await stage.save("import-declared-absent", unknown)
 
         stack.fusion.faults.set("delayed_commit", seconds=9.0, options={"answer": "cut"}, count=1, **IMPORT)
-        with patched(workflows.journal_import, RENEWAL=2 * SECOND):
+        with patched(workflows.review, RENEWAL=2 * SECOND):
             late = stage.place(seed=2)
             await stack.announce(late)
             found = await _import_of(stage, late)
@@ -208,3 +212,47 @@ async def postings(open_stage: Open) -> None:
         alone = await stage.import_of(order_id)
         await stage.closed(alone)
         await stage.save("import-released-nobody", alone)
+
+
+async def slots(open_stage: Open) -> None:
+    """The import that a ledger waits for does not let go of it by itself."""
+    async with open_stage() as stage:
+        stack = stage.stack
+        gate = stack.fusion.hooks.hold("answering", path="ESSExecutionDetailsRF|erpintegrations", method="GET")
+        with patched(workflows.journal_groups, LOOK_AGAIN=2 * SECOND):
+            order_id = stage.place()
+            await stack.announce(order_id)
+            stopped = await _import_of(stage, order_id)
+            await gate.reached()
+            await stack.temporal.get_workflow_handle(stopped).terminate("recorded")
+            gate.release()
+            assert (await stack.result(order_id)).state is State.POSTED
+            await stage.closed(groups_flow())
+        await stage.save("groups-import-terminated", groups_flow())
+
+        async def silent(self: JournalImport, unexplained: int) -> None:
+            """The signal never reaches the one who waits."""
+
+        with (
+            patched(workflows.journal_groups, LOOK_AGAIN=2 * SECOND),
+            patched(JournalImport, _release=silent),
+        ):
+            await stage.posted(seed=1)
+            await stage.closed(groups_flow())
+        await stage.save("groups-release-lost", groups_flow())
+    async with open_stage() as stage:
+        stack = stage.stack
+        gate = stack.fusion.hooks.hold("answering", path="erpintegrations", method="GET")
+        first = stage.place()
+        await stack.announce(first)
+        await gate.reached()
+        await stack.temporal.get_workflow_handle(groups_flow()).terminate("recorded")
+        second = stage.place(seed=1)
+        await stack.announce(second)
+        await stack.in_state(second, State.WAITING_IMPORT)
+        await stage.started_anew(groups_flow())
+        gate.release()
+        for order_id in (first, second):
+            assert (await stack.result(order_id)).state is State.POSTED
+        await stage.closed(groups_flow())
+        await stage.save("groups-reset-during-import", groups_flow())

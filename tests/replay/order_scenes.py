@@ -6,11 +6,13 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import httpx
 from replay.stage import SECOND, Stage, groups_flow, order_flow, patched, shortened, with_integration
+from support.fusion_pod import Pod, sale
 from support.stack import eventually
 from temporalio.client import WorkflowUpdateFailedError
 
-import workflows.order_to_journal
+import workflows.review
 from activities.closing import ClosingActivities
 from contracts import names
 from contracts.configuration import Configuration, MappingSet, Rule
@@ -86,9 +88,7 @@ async def reviews(open_stage: Open) -> None:
         await stage.reviewed(refused)
         await stage.save("order-lookup-refused", order_flow(refused), run=0)
 
-        posted = await stage.posted()
-        (posting,) = await stack.parts.store.journals.postings_of("bc-us", "order", str(posted))
-        batch = next(one.batch for one in stack.fusion.journals() if one.given_name == posting.reference)
+        await _booked_by_hand(stage, "By hand")
 
         gone = stage.place(seed=6)
         stack.shops.faults.set("error", path=rf"/orders/{gone}$", status=400, count=1)
@@ -129,7 +129,7 @@ async def reviews(open_stage: Open) -> None:
         try:
             await stage.decide(order_flow(marked), "mark_posted", target_id="No such batch")
         except WorkflowUpdateFailedError:
-            await stage.decide(order_flow(marked), "mark_posted", target_id=batch.name, id="second")
+            await stage.decide(order_flow(marked), "mark_posted", target_id="By hand", id="second")
         await stack.result(marked)
         await stage.save("order-marked-posted", order_flow(marked))
 
@@ -138,7 +138,7 @@ async def reviews(open_stage: Open) -> None:
         await stack.result(changed)
         await stage.save("order-changed-in-review", order_flow(changed))
 
-        with patched(workflows.order_to_journal, RENEWAL=2 * SECOND):
+        with patched(workflows.review, RENEWAL=2 * SECOND):
             other = stage.place(draft(Shape.ORDINARY, US_SHOP, seed=9, **ANTIQUES))
             await stage.reviewed(other)
             await stage.parked(order_flow(other), renewals=1)
@@ -150,6 +150,15 @@ async def reviews(open_stage: Open) -> None:
         await stage.decide(order_flow(renewed), "skip")
         await stack.result(renewed)
         await stage.save("order-stray-webhook", order_flow(renewed))
+
+
+async def _booked_by_hand(stage: Stage, batch: str) -> None:
+    """A journal of ten dollars that a person imported."""
+    stack = stage.stack
+    async with httpx.AsyncClient(base_url=stack.fusion_listener.url) as http:
+        pod = Pod(stack.fusion, http)
+        await pod.sign_in()
+        await pod.run(sale("by-hand", "10.00", day=stack.shop().now().date(), batch=batch, group="7"), group="7")
 
 
 async def waiting(open_stage: Open) -> None:

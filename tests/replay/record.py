@@ -40,6 +40,7 @@ SCENES: Final[dict[str, Scene]] = {
     "doubts": import_scenes.doubts,
     "group-reviews": import_scenes.reviews,
     "postings": import_scenes.postings,
+    "slots": import_scenes.slots,
 }
 ON_A_SMALL_SERVER: Final[dict[str, Scene]] = {"long-histories": order_scenes.long_histories}
 FEW_EVENTS: Final = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=8")

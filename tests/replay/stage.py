@@ -104,6 +104,16 @@ class Stage:
 
         await eventually(waits, f"{workflow_id} is parked")
 
+    async def started_anew(self, workflow_id: str) -> None:
+        """Waits until the newest run has been refused the start of a child that runs already."""
+
+        async def refused() -> bool:
+            history = await self.stack.temporal.get_workflow_handle(workflow_id).fetch_history()
+            field = "start_child_workflow_execution_failed_event_attributes"
+            return any(event.HasField(field) for event in history.events)
+
+        await eventually(refused, f"{workflow_id} has met its import again")
+
     async def decide(self, workflow_id: str, kind: str, **more: Any) -> Decided:
         decision = Decision.model_validate(
             {"id": f"decision-{len(self.saved)}-{kind}", "kind": kind, "who": "dana", "why": "recorded", **more}
