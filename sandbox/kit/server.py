@@ -62,11 +62,21 @@ class Listener:
 
     def refuse(self, seconds: float | None = None) -> None:
         """Close the port and cut every connection, as a system that is down does; open again after `seconds`."""
-        for listening in self._server.servers:
-            listening.close()
+        loop = asyncio.get_running_loop()
+        closing = list(self._server.servers)
+        for listening in closing:
+            for door in listening.sockets:
+                loop.remove_reader(door.fileno())
         self.cut()
+        # Who has been let in at this very moment needs a server that is still open, and is cut once he is known.
+        loop.call_soon(self._shut, closing)
         if seconds is not None:
-            self._reopening = asyncio.get_running_loop().create_task(self._reopen(seconds))
+            self._reopening = loop.create_task(self._reopen(seconds))
+
+    def _shut(self, closing: list[asyncio.Server]) -> None:
+        for listening in closing:
+            listening.close()
+        asyncio.get_running_loop().call_soon(self.cut)
 
     async def accept(self) -> None:
         """Open the port again after `refuse`."""
