@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 from crash.lane import Lane, open_lane
 from crash.report import Report
+from crash.settings import QUICK
 from support.processes import Nursery
 
 from runtime.devserver import DevServer
-
-QUICK = ("--dynamic-config-value", 'history.defaultWorkflowTaskTimeout="3s"')
-"""A workflow task of a worker that died is given to another after this long."""
 
 REPORT = pytest.StashKey[Report]()
 
@@ -56,7 +54,7 @@ async def nursery(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nur
 @pytest.fixture
 async def lane(quick_server: DevServer, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Lane]:
     """A stack for one test alone."""
-    async with open_lane(quick_server, nursery, tmp_path / "lane") as opened:
+    async with open_lane(quick_server, nursery, tmp_path) as opened:
         yield opened
 
 

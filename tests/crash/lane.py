@@ -12,7 +12,7 @@ from typing import Any, Final
 from crash.boundaries import Fate, Points
 from crash.report import Run, Verdict
 from crash.settings import write_settings
-from support.processes import MortalProcess, Nursery
+from support.processes import MortalProcess, Nursery, start_command
 from support.stack import Stack, eventually, journals_of, open_stack
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError
@@ -22,7 +22,7 @@ from contracts.flow import Decided, Decision, FlowState, State
 from runtime.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Shape, draft
 from sandbox.bigcommerce.profiles import EU_SHOP
-from sandbox.bigcommerce.store import StoreSettings
+from sandbox.bigcommerce.store import Store, StoreSettings
 from sandbox.kit import Exchange
 from sandbox.kit.hooks import Point
 from store.rows import GroupState
@@ -40,6 +40,8 @@ class Lane:
     """A stack, its processes, and what was done to them."""
 
     stack: Stack
+    server: MortalProcess
+    """The Temporal server, which other tests use as well: pause it, and resume it."""
     nursery: Nursery
     points: Points
     config: Path
@@ -49,6 +51,7 @@ class Lane:
     paused: list[MortalProcess] = field(default_factory=list)
     run: Run = field(default_factory=lambda: Run("", ""))
     seeds: int = 0
+    _commands: list[tuple[MortalProcess, asyncio.subprocess.Process]] = field(default_factory=list)
 
     # Processes
 
@@ -78,6 +81,30 @@ class Lane:
             await surplus.kill()
         self.workers = [one for one in self.workers if one.alive]
         return self.workers[0] if self.workers else await self.start_worker()
+
+    async def one_gateway(self) -> MortalProcess:
+        """Exactly one gateway lives, and listens."""
+        living = self.living_gateways()
+        for surplus in living[1:]:
+            await surplus.kill()
+        gateway = living[0] if living else await self.start_gateway()
+        await gateway.says("gateway is up")
+        return gateway
+
+    def living_workers(self) -> list[MortalProcess]:
+        return [one for one in self.workers if one.alive]
+
+    def living_gateways(self) -> list[MortalProcess]:
+        return [one for one in self.gateways if one.alive]
+
+    async def start_command(self, role: str) -> MortalProcess:
+        """`ml-connector worker` or `gateway` itself, without anything of the tests in it."""
+        log = self.stack.directory / f"command-{role}-{len(self._commands)}.log"
+        started = await start_command(
+            [role, "--config", str(self.config)], self.stack.environment, log, f"ml-connector {role}"
+        )
+        self._commands.append(started)
+        return started[0]
 
     def hit(self, what: str) -> None:
         """Counts a kill or its like."""
@@ -125,6 +152,38 @@ class Lane:
         self.paused.clear()
 
     # Orders
+
+    def store(self, connection: str = "bc-us") -> Store:
+        """The twin's side of a connection."""
+        return next(one for one in self.stack.shops.stores.values() if one.shop is self.stack.shop(connection))
+
+    async def subscribe(self, connection: str = "bc-us") -> None:
+        """The shop announces everything about orders to our gateway."""
+        store = self.store(connection)
+        account = store.accounts[0]
+        wanted = {"scope": "store/order/*", "destination": f"{self.gateway_url}/webhooks/acme/{connection}"}
+        if not store.subscriptions.of(account):
+            store.subscriptions.create(account, wanted)
+
+    async def acknowledged(self, orders: Iterable[int], connection: str = "bc-us") -> None:
+        """Waits until the gateway has taken every delivery about these orders."""
+        wanted, log = set(orders), self.store(connection).deliveries.log
+
+        def all_delivered() -> bool:
+            return {one.state for one in log if one.order_id in wanted} == {"delivered"}
+
+        await eventually(all_delivered, "every delivery was acknowledged", patience=SETTLED)
+
+    async def settled(self, orders: Iterable[int], connection: str = "bc-us", patience: float = SETTLED) -> None:
+        """Waits until every order has ended, asking the server with one question for all."""
+        ids = {names.order_to_journal_id(connection, str(order)) for order in orders}
+
+        async def all_ended() -> bool:
+            ended = self.stack.temporal.list_workflows('ExecutionStatus="Completed"', page_size=1000)
+            running = self.stack.temporal.list_workflows('ExecutionStatus="Running"', page_size=1000)
+            return ids <= {one.id async for one in ended} and not ids & {one.id async for one in running}
+
+        await eventually(all_ended, f"{len(ids)} orders of {connection} have ended", patience=patience)
 
     def place(self, *, category: str = "", quiet: bool = True, connection: str = "bc-us") -> int:
         """A new order in the shop; every one another basket. Gives its id."""
@@ -182,6 +241,16 @@ class Lane:
             await self._stands(handle, State.NEEDS_REVIEW, handle.id)
             await self.decide(handle, "retry")
         return len(found)
+
+    async def operate_until_no_group_is_in_review(self) -> None:
+        """Decides about imports whose outcome nobody knows until none is open any more."""
+
+        async def all_closed() -> bool:
+            for handle in await self.groups_in_review():
+                await self.decide(handle, "retry")
+            return not await self.stack.parts.store.groups.open_groups()
+
+        await eventually(all_closed, "every import is closed", patience=SETTLED)
 
     async def at_rest(self, *, but: Iterable[str] = ()) -> None:
         """Waits until no workflow runs any more, except those named."""
@@ -243,10 +312,9 @@ class Lane:
 @asynccontextmanager
 async def open_lane(server: DevServer, nursery: Nursery, directory: Path, **settings: str) -> AsyncIterator[Lane]:
     """A stack with processes of its own. `settings` replace values of the configuration file."""
-    directory.mkdir(parents=True, exist_ok=True)
     config = directory / "connector.toml"
     port = write_settings(config, **settings)
-    (directory / "points").mkdir()
+    Path(directory, "points").mkdir()  # noqa: ASYNC240 -- a test's own directory
     stores = tuple(
         StoreSettings(
             profile,
@@ -258,10 +326,13 @@ async def open_lane(server: DevServer, nursery: Nursery, directory: Path, **sett
         for profile in (US_SHOP, EU_SHOP)
     )
     async with open_stack(server, directory, stores=stores) as stack:
-        lane = Lane(stack, nursery, Points(directory / "points"), config, f"http://127.0.0.1:{port}")
+        server_process = MortalProcess(server.pid or 0, "server", directory / "server.log")
+        lane = Lane(stack, server_process, nursery, Points(directory / "points"), config, f"http://127.0.0.1:{port}")
         try:
             yield lane
         finally:
             await lane.clean_up()
-            for process in (*lane.workers, *lane.gateways):
+            for process in (*lane.workers, *lane.gateways, *(command for command, _ in lane._commands)):
                 await process.kill()
+            for _, command in lane._commands:
+                await command.wait()

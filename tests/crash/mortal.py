@@ -17,7 +17,8 @@ from typing import Any, NoReturn
 
 from crash.boundaries import MortalPlugin, Points, surround
 
-import runtime.cli
+import activities.heartbeat
+import runtime.cli  # everything a child could need, before the first fork
 import runtime.serving
 from runtime.configuration import load
 from runtime.connect import connect
@@ -31,6 +32,9 @@ from store.wakeups import Wakeups
 
 DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG"""
+
+BEAT = 0.5
+"""Seconds between heartbeats: their timeout is short as well."""
 
 STEPS = (
     (Groups, "lease", "store/lease"),
@@ -46,6 +50,7 @@ async def play(role: str, options: Mapping[str, Any]) -> None:
     points = Points(Path(options["points"]))
     for owner, method, point in STEPS:
         surround(points, owner, method, point)
+    setattr(activities.heartbeat, "EVERY", BEAT)  # noqa: B010 -- a constant
     setattr(runtime.serving, "connect", functools.partial(connect, plugins=[MortalPlugin(points)]))  # noqa: B010
     configuration = load(Path(options["config"]), os.environ)
     keys = KeyRing.from_environment(os.environ)

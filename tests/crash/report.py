@@ -24,6 +24,16 @@ class Verdict:
     interface_rows: int = 0
     """Rows left where a person could import them later."""
 
+    def add(self, other: "Verdict") -> None:
+        """Counts another set of orders of the same books as well."""
+        self.orders += other.orders
+        self.duplicates += other.duplicates
+        self.losses += other.losses
+        self.differences |= {
+            currency: self.differences.get(currency, Decimal(0)) + amount
+            for currency, amount in other.differences.items()
+        }
+
     @property
     def clean(self) -> bool:
         return not (self.duplicates or self.losses or self.differences or self.interface_rows)

@@ -18,6 +18,10 @@ HURRY: Final[Mapping[str, str]] = {
 }
 
 
+QUICK: Final = ("--dynamic-config-value", 'history.defaultWorkflowTaskTimeout="3s"')
+"""A workflow task of a worker that died is given to another after this long."""
+
+
 def write_settings(path: Path, **settings: str) -> int:
     """Writes the file, its gateway on a free port; gives the port. `settings` replace values, written as TOML."""
     with socket.socket() as probe:
