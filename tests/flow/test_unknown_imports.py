@@ -19,6 +19,8 @@ from support.proof import (
     sell,
 )
 from support.stack import FAST, Stack, eventually, journals_of, open_stack
+from temporalio.client import WorkflowQueryFailedError
+from temporalio.service import RPCError
 
 from contracts import names
 from contracts.configuration import Configuration
@@ -75,7 +77,10 @@ async def _in_doubt(stack: Stack) -> int:
     async def doubtful() -> int | None:
         for group in await stack.parts.store.groups.open_groups("fusion", US_LEDGER, SOURCE):
             handle = stack.temporal.get_workflow_handle(names.journal_import_id("fusion", US_LEDGER, group.group_id))
-            standing = await handle.query(names.STATE, result_type=FlowState)
+            try:
+                standing = await handle.query(names.STATE, result_type=FlowState)
+            except (RPCError, WorkflowQueryFailedError):  # not started yet
+                continue
             if standing.state is State.IN_DOUBT:
                 return group.group_id
         return None

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from support.stack import Stack, eventually, journals_of
+from temporalio.client import WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from contracts import names
@@ -76,14 +77,6 @@ async def nothing_in_review(stack: Stack) -> None:
     assert [group for group in groups if group.state is GroupState.REVIEW] == []
 
 
-async def imports(stack: Stack) -> list[list[str]]:
-    """References of every request that sent a group of the US ledger, oldest first, by the twin's own scheduler."""
-    found = []
-    for group_id in group_ids(stack):
-        found.append([one.reference for one in await stack.parts.store.groups.members(group_id)])
-    return found
-
-
 def group_ids(stack: Stack) -> list[int]:
     """Group ids of all imports that the twin was asked for, in order."""
     return [int(one.parameters[3]) for one in stack.fusion.requests() if one.name == "Import Journals"]
@@ -101,7 +94,7 @@ async def group_in_review(stack: Stack, code: str, *, group_id: int | None = Non
                 standing = await stack.temporal.get_workflow_handle(workflow_id).query(
                     names.STATE, result_type=FlowState
                 )
-            except RPCError:
+            except (RPCError, WorkflowQueryFailedError):
                 continue
             if standing.state is State.NEEDS_REVIEW:
                 return workflow_id, standing
