@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from crash.boundaries import MortalPlugin, Points, surround
+from temporalio.worker._worker import load_default_build_id
 
 import activities.heartbeat
 import runtime.cli  # everything a child could need, before the first fork
@@ -81,6 +82,7 @@ def live(wish: Mapping[str, Any]) -> NoReturn:
 
 
 def main() -> None:
+    load_default_build_id()  # compiles every module of the process, which costs each child two seconds otherwise
     # Children that were killed are nobody's to wait for.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:

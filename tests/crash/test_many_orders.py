@@ -14,7 +14,7 @@ from sandbox.bigcommerce import statuses
 
 ORDERS = int(os.environ.get("CRASH_ORDERS", "200"))
 SEEDS = range(1, 1 + int(os.environ.get("CRASH_SEEDS", "2")))
-LIVES = (1.0, 4.0)
+LIVES = (1.5, 5.0)
 """Seconds a process lives: from, to."""
 STATUSES = (statuses.AWAITING_SHIPMENT, statuses.SHIPPED, statuses.COMPLETED)
 

@@ -6,11 +6,12 @@ import pytest
 from crash.lane import Lane
 from crash.report import Report
 from crash.table import Neighbours, good_and_bad_order, until_good_is_posted_and_bad_skipped
+from support.stack import eventually
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType, ResetReapplyExcludeType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 
 from contracts import names
 from contracts.flow import State
@@ -48,6 +49,16 @@ async def newest_run(lane: Lane, workflow_id: str) -> WorkflowHandle[object, obj
     return lane.stack.temporal.get_workflow_handle(workflow_id, run_id=described.run_id)
 
 
+async def ended(lane: Lane, workflow_id: str) -> None:
+    """Waits until its newest run has ended by itself."""
+
+    async def closed() -> bool:
+        described = await lane.stack.temporal.get_workflow_handle(workflow_id).describe()
+        return described.status == WorkflowExecutionStatus.COMPLETED
+
+    await eventually(closed, f"{workflow_id} has ended")
+
+
 async def of_type(lane: Lane, workflow_type: str) -> list[WorkflowHandle[object, object]]:
     """Every run of a type, newest first."""
     found = lane.stack.temporal.list_workflows(f"WorkflowType='{workflow_type}'")
@@ -71,7 +82,7 @@ async def test_a_reset_of_a_finished_order_to_any_task_posts_nothing(lane: Lane,
     for task in await tasks(run):
         for exclude in ((), WITHOUT_SIGNALS):
             await reset(lane, run, task, exclude)
-            await lane.is_in(State.POSTED, posted)
+            await ended(lane, run.id)
     await lane.at_rest()
     verdict = lane.run.end(lane.count([posted]))
     assert verdict.clean, verdict.sentence()
@@ -85,7 +96,8 @@ async def test_a_reset_of_a_finished_import_or_of_its_groups_to_any_task_posts_n
     (run,) = await of_type(lane, workflow_type)
     for task in await tasks(run):
         await reset(lane, run, task)
-        await lane.at_rest()
+        await ended(lane, run.id)
+    await lane.at_rest()
     verdict = lane.run.end(lane.count([posted]))
     assert verdict.clean, verdict.sentence()
 
@@ -100,7 +112,8 @@ async def test_a_reset_of_the_import_of_a_refused_group_sends_nothing_again(lane
     for run in runs:
         for task in await tasks(run):
             await reset(lane, run, task)
-            await lane.at_rest()
+            await ended(lane, run.id)
+    await lane.at_rest()
     verdict = lane.run.end(lane.count([both.good], absent=[both.bad]))
     assert verdict.clean, verdict.sentence()
 

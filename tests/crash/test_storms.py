@@ -3,16 +3,21 @@
 import asyncio
 import os
 import random
+from collections.abc import AsyncIterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
-from crash.lane import Lane
+from crash.lane import Lane, open_lane
 from crash.report import Report
+from crash.settings import HURRY
+from support.processes import Nursery
 from support.stack import eventually, journals_of
 from temporalio.service import RPCError
 
 from contracts import names
 from contracts.flow import FlowState, State
+from runtime.devserver import DevServer
 
 ORDERS = 8
 EDITS = 25
@@ -49,8 +54,18 @@ async def standing(lane: Lane, order: int) -> FlowState | None:
     return found if found.state in (State.POSTED, State.NEEDS_REVIEW) else None
 
 
+@pytest.fixture
+async def slow_lane(quick_server: DevServer, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Lane]:
+    """Groups wait long enough for edits to meet journals in the outbox, in a group, and in the ledger."""
+    async with open_lane(
+        quick_server, nursery, tmp_path, flush_after=HURRY["flush_after"].replace("0.3", "3.0", 1)
+    ) as opened:
+        yield opened
+
+
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_the_last_edit_is_in_the_ledger_or_with_a_person(seed: int, lane: Lane, report: Report) -> None:
+async def test_the_last_edit_is_in_the_ledger_or_with_a_person(seed: int, slow_lane: Lane, report: Report) -> None:
+    lane = slow_lane
     lane.run = report.begin("orders edited without pause", "at random", seed)
     chance = random.Random(seed)
     await lane.start_worker()
