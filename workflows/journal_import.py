@@ -81,8 +81,10 @@ class JournalImport(Reviewed):
             closed = await self._close()
         elif declared:
             closed = await self._close(declared)
+        elif submission.problem:
+            raise NeedsReviewError(submission.problem)
         else:
-            raise NeedsReviewError(submission.problem or self._unknown())
+            raise AssertionError("an unknown import comes with what is known of it")
         await self._release(unexplained)
         if closed.refused:
             await self._tell(FateKind.REFUSED)
@@ -237,11 +239,4 @@ class JournalImport(Reviewed):
     async def _review(self, review: ReviewGroup) -> None:
         await workflow.execute_activity_method(
             ClosingActivities.review_group, review, summary="record the review", **STORE_STEP
-        )
-
-    def _unknown(self) -> Problem:
-        return Problem(
-            code="import_unknown",
-            sentence=f"{self.document}: neither found in Fusion nor proved absent.",
-            remedy="Look for its journals in Fusion; if there are none, retry: its journals then go to a new group.",
         )

@@ -32,7 +32,7 @@ from contracts.steps import (
     VerifyJournal,
 )
 from workflows import attributes
-from workflows.patience import LOCAL_STEP, STORE_STEP, VENDOR_READ, problem_of
+from workflows.patience import LOCAL_FAILURES, LOCAL_STEP, STORE_STEP, VENDOR_READ, problem_of
 from workflows.review import NeedsReviewError, Reviewed, renewed
 
 with workflow.unsafe.imports_passed_through():
@@ -185,7 +185,7 @@ class OrderToJournal(Reviewed):
                 summary="stage for the next journal group",
                 **LOCAL_STEP,
             )
-        except ActivityError as error:
+        except LOCAL_FAILURES as error:
             raise NeedsReviewError(problem_of(error, self.document)) from error
 
     async def _map(self, order: OrderToJournalInput, fetched: FetchedOrder, lookups: Lookups) -> Mapped:
@@ -202,7 +202,7 @@ class OrderToJournal(Reviewed):
                 summary="map to journal",
                 **LOCAL_STEP,
             )
-        except ActivityError as error:
+        except LOCAL_FAILURES as error:
             raise NeedsReviewError(problem_of(error, self.document)) from error
 
     async def _skip(self, order: OrderToJournalInput, fetched: FetchedOrder, reason: str) -> Staged | FlowResult | None:
@@ -333,6 +333,8 @@ class OrderToJournal(Reviewed):
         await workflow.wait_condition(lambda: looking.done() or self.decided())
         if not looking.done():
             looking.cancel()
+            with contextlib.suppress(NeedsReviewError, asyncio.CancelledError):
+                await looking
             return False
         try:
             fetched = looking.result()

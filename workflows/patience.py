@@ -59,16 +59,20 @@ NEEDS_REVIEW: Final = "NeedsReview"
 """`ApplicationError.type` of a failure that only a person can resolve; its first detail is a `Problem`."""
 
 
-def problem_of(error: ActivityError, document: str) -> Problem:
+LOCAL_FAILURES: Final = (ActivityError, ApplicationError)
+"""What a local step fails with: unlike others, its own error reaches the workflow as it was raised."""
+
+
+def problem_of(error: ActivityError | ApplicationError, document: str) -> Problem:
     """What a person reads when a step could not be done.
 
     A step that failed for good carries its `Problem`; one that ran out of time is an outage longer than `OUTAGE`.
     """
-    cause = error.cause
+    cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, ApplicationError) and cause.type == NEEDS_REVIEW and cause.details:
         return Problem.model_validate(cause.details[0])
     return Problem(
         code="step_failed",
-        sentence=f"{document}: step {error.activity_type} did not succeed: {cause or error}",
+        sentence=f"{document}: a step did not succeed: {cause or error}",
         remedy="Repair the cause, then retry.",
     )

@@ -200,6 +200,19 @@ async def postings(open_stage: Open) -> None:
             followed = await stage.import_of(order_id)
             await stage.closed(followed)
         await stage.save("import-unposted", followed)
+        with patched(workflows.journal_import, UNPOSTED_PAUSE=timedelta(seconds=1)):
+            order_id = stage.place(seed=1)
+            await stack.announce(order_id)
+
+            async def imported() -> bool:
+                rows = await stack.parts.store.journals.postings_of("bc-us", "order", str(order_id))
+                return bool(rows and rows[0].fate)
+
+            await eventually(imported, "the journal is imported")
+            stack.fusion.faults.set("error", path="/journalBatches", status=400, count=1)
+            followed = await stage.import_of(order_id)
+            await stage.closed(followed)
+        await stage.save("import-posting-unreadable", followed)
     async with open_stage() as stage:
         stack = stage.stack
         gate = stack.fusion.hooks.hold("received", **IMPORT)

@@ -12,14 +12,20 @@ from support.fusion_pod import Pod, sale
 from support.stack import eventually
 from temporalio.client import WorkflowUpdateFailedError
 
+import activities.mapping
+import activities.posted
+import workflows.journal_import
 import workflows.review
 from activities.closing import ClosingActivities
+from activities.failures import review
 from contracts import names
 from contracts.configuration import Configuration, MappingSet, Rule
 from contracts.flow import PollInput, State
+from contracts.journal import Problem
 from contracts.steps import Polled
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, Shape, StoreSettings, draft, statuses
 from sandbox.fusion.world import Rate
+from store.journals import Journals
 from workflows.patience import VENDOR_READ
 
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
@@ -150,6 +156,90 @@ async def reviews(open_stage: Open) -> None:
         await stage.decide(order_flow(renewed), "skip")
         await stack.result(renewed)
         await stage.save("order-stray-webhook", order_flow(renewed))
+
+
+async def changes_in_review(open_stage: Open) -> None:
+    """Changes and decisions that meet each other on the way into review and in it."""
+    async with open_stage() as stage:
+        stack = stage.stack
+        basket = draft(Shape.ORDINARY, US_SHOP, categories=["Antiques"])
+
+        changed = stage.place(basket)
+        gate = stack.shops.hooks.hold("received", path=rf"/orders/{changed}$")
+        await stack.announce(changed)
+        await gate.reached()
+        await stack.announce(changed)
+        gate.release()
+        await stage.reviewed(changed, announce=False)
+        await stage.save("order-changed-while-refused", order_flow(changed), run=0)
+
+        gate = stack.shops.hooks.hold("received", path=rf"/orders/{changed}$")
+        stack.shop().touch(changed)
+        await stack.announce(changed)
+        await gate.reached()
+        await stage.decide(order_flow(changed), "skip")
+        await stack.result(changed)
+        gate.release()
+        await stage.save("order-decided-while-looking", order_flow(changed))
+
+        unreadable = stage.place(basket)
+        await stage.reviewed(unreadable)
+        stack.shops.faults.set("error", path=rf"/orders/{unreadable}$", status=400, count=1)
+        await stack.announce(unreadable)
+        await _failed(stage, order_flow(unreadable))
+        await stage.decide(order_flow(unreadable), "skip")
+        await stack.result(unreadable)
+        await stage.save("order-unreadable-in-review", order_flow(unreadable))
+
+        posted = await stage.posted()
+        stack.shop().edit_line(posted, stack.shop().order(posted).lines[0].id, quantity=8)
+        stack.shop().set_status(posted, statuses.CANCELLED)
+        await stage.reviewed(posted)
+        await stage.save("order-cancelled-after-posting", order_flow(posted), run=0)
+
+        sent = stage.place(seed=1)
+        held = stack.fusion.hooks.hold("answering", method="POST", path="/erpintegrations")
+        await stack.announce(sent)
+        await held.reached()
+        stack.shops.faults.set("error", path=rf"/orders/{sent}$", status=400, count=1)
+        await stage.reviewed(sent)
+        try:
+            await stage.decide(order_flow(sent), "skip")
+        except WorkflowUpdateFailedError:
+            held.release()
+        await stage.decide(order_flow(sent), "retry")
+        assert (await stack.result(sent)).state is State.POSTED
+        await stage.save("order-skip-refused", order_flow(sent))
+
+
+async def mistakes(open_stage: Open) -> None:
+    """Steps on our own side that cannot be done."""
+
+    def impossible(*given: Any, **more: Any) -> Any:
+        raise review(Problem(code="impossible", sentence="This cannot be done.", remedy="Report it."))
+
+    async def never(self: Journals, *given: Any, **more: Any) -> Any:
+        impossible()
+
+    async with open_stage() as stage:
+        for name, where, step in (
+            ("order-not-mapped", activities.mapping, {"to_journal": impossible}),
+            ("order-not-staged", Journals, {"stage": never}),
+        ):
+            with patched(where, **step):
+                order_id = stage.place()
+                await stage.reviewed(order_id)
+            await stage.save(name, order_flow(order_id), run=0)
+
+
+async def _failed(stage: Stage, workflow_id: str) -> None:
+    """Waits until an activity of the newest run has failed for good."""
+
+    async def failed() -> bool:
+        history = await stage.stack.temporal.get_workflow_handle(workflow_id).fetch_history()
+        return any(one.HasField("activity_task_failed_event_attributes") for one in history.events)
+
+    await eventually(failed, f"a step of {workflow_id} has failed")
 
 
 async def _booked_by_hand(stage: Stage, batch: str) -> None:
@@ -311,3 +401,10 @@ async def long_histories(open_stage: Open) -> None:
         await stage.save("order-continued", order_flow(order_id), run=0)
         await stage.closed(groups_flow())
         await stage.save("groups-continued", groups_flow(), run=0)
+
+        stack.fusion.world.habits.autopost_delay = 6.0
+        with patched(activities.posted, PATIENCE=0.3), patched(workflows.journal_import, UNPOSTED_PAUSE=SECOND):
+            followed = await stage.import_of(await stage.posted(seed=1))
+            await stage.closed(followed)
+        await stage.save("import-continued", followed, run=0)
+        await stage.save("import-following", followed)

@@ -30,6 +30,8 @@ Scene = Callable[[Open], Awaitable[None]]
 SCENES: Final[dict[str, Scene]] = {
     "everyday": order_scenes.everyday,
     "reviews": order_scenes.reviews,
+    "changes-in-review": order_scenes.changes_in_review,
+    "mistakes": order_scenes.mistakes,
     "waiting": order_scenes.waiting,
     "rates": order_scenes.rates,
     "resets": order_scenes.resets,
