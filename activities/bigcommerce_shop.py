@@ -77,7 +77,7 @@ def _covers(registered: str, scope: str) -> bool:
 async def _pages(rows: AsyncIterator[OrderListing]) -> AsyncIterator[tuple[ChangedOrder, ...]]:
     page: list[ChangedOrder] = []
     async for row in rows:
-        page.append(ChangedOrder(order_id=str(row.id), modified_at=row.date_modified))
+        page.append(ChangedOrder(order_id=str(row.id), modified_at=row.date_modified, placed_at=row.date_created))
         if len(page) == PAGE:
             yield tuple(page)
             page.clear()

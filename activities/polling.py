@@ -1,6 +1,7 @@
 """Polling: find what changed in a shop and is not settled yet, and start it."""
 
 import functools
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -31,16 +32,21 @@ class PollingActivities:
         seen = started = 0
         with vendor_failures(f"Poll of orders ({poll.connection})"):
             read_at = await shop.now()
-            lowest: int | None = None
+            since = await self._since(poll, integration, read_at)
+            recent: set[ChangedOrder] = set()
             async with beating():
-                async for page in shop.changed_orders(await self._since(poll, integration, read_at)):
+                async for page in shop.changed_orders(since):
                     seen += len(page)
                     started += await self._start_unsettled(page, integration, poll)
-                    lowest = min([int(one.order_id) for one in page] + ([lowest] if lowest is not None else []))
-                if poll.days is not None and lowest is not None:
+                    if poll.days is not None:
+                        recent.update(page)
+                lowest = _first_placed(recent, since)
+                if lowest is not None:
                     # Rows that became visible late, or with a stamp that no window of changes ever showed.
                     async for page in shop.orders_from(lowest):
-                        started += await self._start_unsettled(page, integration, poll)
+                        late = tuple(one for one in page if one not in recent)
+                        seen += len(late)
+                        started += await self._start_unsettled(late, integration, poll)
         if poll.since is None and poll.days is None:
             await self._parts.store.watermarks.advance(poll.connection, WATERMARK, read_at)
         return Polled(seen=seen, started=started, watermark=read_at)
@@ -83,3 +89,9 @@ class PollingActivities:
             {request.workflow_id: functools.partial(starter.start, request) for request in requests},
         )
         return len(unsettled)
+
+
+def _first_placed(orders: Iterable[ChangedOrder], since: datetime) -> int | None:
+    """The lowest id of what was placed in the window. An old order that changed must not bring all history along."""
+    placed = [int(one.order_id) for one in orders if one.placed_at is not None and one.placed_at >= since]
+    return min(placed, default=None)

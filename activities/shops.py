@@ -13,6 +13,8 @@ class ChangedOrder(Frozen):
 
     order_id: str
     modified_at: Instant
+    placed_at: Instant | None = None
+    """None where the shop does not say."""
 
 
 class Shop(Protocol):
