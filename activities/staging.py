@@ -5,12 +5,13 @@ from temporalio import activity
 from activities.collaborators import Collaborators
 from activities.failures import explained
 from activities.groups import wake_groups
-from activities.trail import KIND, record, settle
+from activities.trail import KIND, record, settle, turn_of
 from contracts.configuration import Integration
 from contracts.flow import State
 from contracts.journal import FateKind, JournalFate
 from contracts.steps import KnownFate, ReadFate, Settled, SettleDocument, Staged, StageJournal
 from store.rows import PostingState
+from store.turns import Superseded
 
 
 class StagingActivities:
@@ -23,7 +24,10 @@ class StagingActivities:
     async def stage_journal(self, wanted: StageJournal) -> Staged:
         """Idempotent on the journal's reference."""
         with explained(f"Order {wanted.order_id} ({wanted.connection})"):
-            return await self._stage(wanted)
+            try:
+                return await self._stage(wanted)
+            except Superseded:
+                return Staged(outcome="superseded", reference=wanted.journal.reference)
 
     async def _stage(self, wanted: StageJournal) -> Staged:
         journals = self._parts.store.journals
@@ -41,6 +45,7 @@ class StagingActivities:
             fingerprint=wanted.fingerprint,
             job=wanted.job,
             now=self._parts.clock(),
+            turn=turn_of(wanted.connection, wanted.order_id, wanted.decided_at),
         )
         # An attempt that staged it may have died before its row, its event or its wake-up: each is made good here.
         if staged.outcome in ("staged", "unchanged"):
@@ -66,6 +71,12 @@ class StagingActivities:
     @activity.defn(name="settle_document")
     async def settle_document(self, wanted: SettleDocument) -> Settled:
         """The document's run ends or parks here: one row and one audit event."""
+        try:
+            return await self._settle_document(wanted)
+        except Superseded:
+            return Settled(superseded=True)
+
+    async def _settle_document(self, wanted: SettleDocument) -> Settled:
         integration = self._parts.configuration.integration(wanted.integration)
         standing = await self._withdraw(wanted)
         # A person may skip what is in the ledger (an edit settled by hand), nobody what is on its way there.
@@ -83,6 +94,7 @@ class StagingActivities:
             problems=wanted.problems,
             job=wanted.job,
             decided_by=wanted.who,
+            turn=turn_of(wanted.connection, wanted.order_id, wanted.decided_at),
         )
         await record(
             self._parts,
@@ -101,8 +113,9 @@ class StagingActivities:
     async def _withdraw(self, wanted: SettleDocument) -> Staged | None:
         """A version that waits in the outbox must not be posted any more; one on its way cannot be called back."""
         journals = self._parts.store.journals
+        turn = turn_of(wanted.connection, wanted.order_id, wanted.decided_at)
         for posting in await journals.postings_of(wanted.connection, KIND, wanted.order_id):
-            if not await journals.withdraw(posting.reference):
+            if not await journals.withdraw(posting.reference, turn=turn):
                 fate = await journals.fate(posting.reference)
                 return Staged(outcome="fated" if fate else "in_group", reference=posting.reference, fate=fate)
         return None
@@ -139,6 +152,7 @@ class StagingActivities:
             modified_at=wanted.modified_at,
             fingerprint=wanted.fingerprint,
             job=wanted.job,
+            turn=turn_of(wanted.connection, wanted.order_id, wanted.decided_at),
         )
 
 

@@ -9,6 +9,7 @@ from contracts.flow import State
 from contracts.journal import Problem
 from contracts.model import Instant
 from store.rows import AuditEvent, DocumentRow
+from store.turns import Turn
 
 KIND = "order"
 
@@ -52,8 +53,9 @@ async def settle(
     problems: tuple[Problem, ...] = (),
     job: str = "",
     decided_by: str = "",
+    turn: Turn | None = None,
 ) -> None:
-    """Where the order's newest fetched version stands."""
+    """Where the order's newest fetched version stands. Raises `store.turns.Superseded`."""
     row = DocumentRow(
         tenant=integration.tenant,
         integration=integration.id,
@@ -69,4 +71,9 @@ async def settle(
         decided_by=decided_by,
         at=parts.clock(),
     )
-    await parts.store.documents.settle(row)
+    await parts.store.documents.settle(row, turn=turn)
+
+
+def turn_of(connection: str, order_id: str, decided_at: Instant | None) -> Turn | None:
+    """The turn of a step that its workflow decided on at `decided_at`."""
+    return Turn(connection=connection, kind=KIND, document_id=order_id, at=decided_at) if decided_at else None

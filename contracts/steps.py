@@ -102,6 +102,8 @@ class StageJournal(Frozen):
     modified_at: Instant
     ordinal: int
     job: str = ""
+    decided_at: Instant | None = None
+    """The workflow's time; a step that another one followed meanwhile is refused."""
 
 
 class Staged(Frozen):
@@ -109,10 +111,10 @@ class Staged(Frozen):
 
     `staged`: its lines wait for the next group · `unchanged`: this version is staged or in a group already ·
     `in_group`: an earlier version is in an import whose fate is open · `fated`: this very version has a final fate ·
-    `edited_after_posting`: another version is in the ledger.
+    `edited_after_posting`: another version is in the ledger · `superseded`: another step came later, nothing was done.
     """
 
-    outcome: Literal["staged", "unchanged", "in_group", "fated", "edited_after_posting"]
+    outcome: Literal["staged", "unchanged", "in_group", "fated", "edited_after_posting", "superseded"]
     reference: str
     fate: JournalFate | None = None
 
@@ -132,12 +134,16 @@ class SettleDocument(Frozen):
     job: str = ""
     who: str = ""
     why: str = ""
+    decided_at: Instant | None = None
+    """As in `StageJournal`."""
 
 
 class Settled(Frozen):
     """`standing` when the document cannot be skipped: a journal of it is in an import or in the ledger."""
 
     standing: Staged | None = None
+    superseded: bool = False
+    """Another step came later; nothing was done."""
 
 
 class ReadFate(Frozen):

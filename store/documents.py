@@ -12,6 +12,7 @@ from contracts.journal import Problem
 from store.database import Database, insert_into
 from store.rows import DocumentRow
 from store.schema import documents
+from store.turns import Turn, Turns
 
 _CHUNK: Final = 500
 _REPLACED: Final = (
@@ -33,6 +34,7 @@ class Documents:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._turns = Turns(database)
         insert = insert_into(database, documents)
         given, kept = insert.excluded, documents.c
         self._settle = insert.on_conflict_do_update(
@@ -64,17 +66,18 @@ class Documents:
         row = await self._database.read(lambda at: at.execute(statement).one_or_none())
         return _document_of(row) if row is not None else None
 
-    async def settle(self, document: DocumentRow) -> None:
-        """Record where the document stands. `modified_at` never goes back."""
+    async def settle(self, document: DocumentRow, *, turn: Turn | None = None) -> None:
+        """Record where the document stands. `modified_at` never goes back. Raises `store.turns.Superseded`."""
         values = {
             **document.model_dump(exclude={"problems"}),
             "problems": _PROBLEMS.dump_python(document.problems, mode="json"),
         }
 
         def unit(connection: Connection) -> None:
+            self._turns.take(connection, turn)
             connection.execute(self._settle, values)
 
-        await self._database.write_one(unit)
+        await (self._database.write_one if turn is None else self._database.write)(unit)
 
     async def settle_waiting(
         self, documents_told: Sequence[tuple[str, str, str, str]], *, state: State, at: dt.datetime

@@ -31,6 +31,7 @@ from store.postings import (
 )
 from store.rows import GroupState, Pending, PostingCount, PostingKey, PostingRow, PostingState
 from store.schema import STAGED, group_members, journal_groups, journal_lines, postings
+from store.turns import Turn, Turns
 from store.vault import Vault
 
 _CHUNK: Final = 500
@@ -58,6 +59,7 @@ class Journals:
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
         self._vault = vault
+        self._turns = Turns(database)
         self._insert = insert_into(database, postings).on_conflict_do_nothing().returning(postings.c.reference)
         self._insert_lines = insert(journal_lines)
         self._delete_lines = delete(journal_lines).where(journal_lines.c.reference == bindparam("of"))
@@ -93,12 +95,13 @@ class Journals:
         fingerprint: str,
         job: str = "",
         now: dt.datetime | None = None,
+        turn: Turn | None = None,
     ) -> Staged:
         """Put a journal into the outbox, or say why it is not there. Safe to repeat.
 
         `staged`: it waits for the next group, new or in place of an older version · `unchanged`: this version waits or
         is in a group already · `in_group`: another version is in a group whose fate is open · `fated`: this version is
-        in the ledger · `edited_after_posting`: another version is.
+        in the ledger · `edited_after_posting`: another version is. Raises `store.turns.Superseded`.
         """
         moment = now or dt.datetime.now(dt.UTC)
         content = content_columns(journal, tenant, self._vault)
@@ -124,6 +127,7 @@ class Journals:
         lines = line_rows(journal)
 
         def unit(connection: Connection) -> Staged:
+            self._turns.take(connection, turn)
             if connection.execute(self._insert, values).first() is not None:
                 connection.execute(self._insert_lines, lines)
                 return Staged(outcome="staged", reference=journal.reference)
@@ -168,8 +172,11 @@ class Journals:
             return Staged(outcome="edited_after_posting", reference=row.reference, fate=fate_of(row))
         return Staged(outcome="fated", reference=row.reference, fate=fate_of(row))
 
-    async def withdraw(self, reference: str) -> bool:
-        """Take a posting out of the outbox: its document is not to be posted. False: it is on its way."""
+    async def withdraw(self, reference: str, *, turn: Turn | None = None) -> bool:
+        """Take a posting out of the outbox: its document is not to be posted. False: it is on its way.
+
+        Raises `store.turns.Superseded`.
+        """
         statement = (
             update(postings)
             .where(
@@ -179,7 +186,12 @@ class Journals:
             .values(state=case((STAGED, PostingState.WITHDRAWN), else_=postings.c.state))
             .returning(postings.c.reference)
         )
-        return await self._database.write_one(lambda connection: connection.execute(statement).first() is not None)
+
+        def unit(connection: Connection) -> bool:
+            self._turns.take(connection, turn)
+            return connection.execute(statement).first() is not None
+
+        return await self._database.write(unit)
 
     async def mark_posted(
         self,

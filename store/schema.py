@@ -234,6 +234,16 @@ cross_references = Table(
     Index(None, "target_connection", "target_kind", "target_id"),
 )
 
+turns = Table(
+    "turns",
+    metadata,
+    Column("connection", String(40), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("document_id", String(120), nullable=False),
+    Column("at", UtcInstant, nullable=False),
+    PrimaryKeyConstraint("connection", "kind", "document_id"),
+)
+
 watermarks = Table(
     "watermarks",
     metadata,

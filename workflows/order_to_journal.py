@@ -50,6 +50,8 @@ LOOK_UP_AGAIN = timedelta(minutes=10)
 NO_RATE = "no_conversion_rate"
 """The one wait that ends by the integration's patience; the others end when mapping says so."""
 
+TURN_PAUSE = timedelta(seconds=1)
+
 PERIOD_CLOSED = frozenset({"EP01", "EP02"})
 """Journal import errors that a newer look at the calendar may heal."""
 
@@ -112,6 +114,9 @@ class OrderToJournal(Reviewed):
             staged = await self._stage(order, fetched, seen, fresh)
             if staged is None or isinstance(staged, FlowResult):
                 return staged
+            if staged.outcome == "superseded":
+                await self._wait_for_turn()
+                return None
             if staged.outcome == "edited_after_posting":
                 raise NeedsReviewError(self._edited(staged.reference))
 
@@ -181,6 +186,7 @@ class OrderToJournal(Reviewed):
                     modified_at=snapshot.modified_at,
                     ordinal=ORDINAL,
                     job=order.job,
+                    decided_at=workflow.now(),
                 ),
                 summary="stage for the next journal group",
                 **LOCAL_STEP,
@@ -360,9 +366,20 @@ class OrderToJournal(Reviewed):
         return order.model_copy(update={"parked": None, "mapping_version": version or order.mapping_version})
 
     async def _settle(self, document: SettleDocument) -> Settled:
-        return await workflow.execute_local_activity_method(
-            StagingActivities.settle_document, document, summary=f"settle as {document.state}", **LOCAL_STEP
-        )
+        while True:
+            settled = await workflow.execute_local_activity_method(
+                StagingActivities.settle_document,
+                document.model_copy(update={"decided_at": workflow.now()}),
+                summary=f"settle as {document.state}",
+                **LOCAL_STEP,
+            )
+            if not settled.superseded:
+                return settled
+            await self._wait_for_turn()
+
+    async def _wait_for_turn(self) -> None:
+        """Only when the server's clock went back: a step of ours that came later is on record."""
+        await workflow.sleep(TURN_PAUSE, summary="until this step is the latest")
 
     def _ended(self, state: State, sentence: str, reference: str = "", journal_name: str = "") -> FlowResult:
         self.show(state, sentence, reference)

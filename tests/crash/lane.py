@@ -20,7 +20,7 @@ from temporalio.service import RPCError
 from contracts import names
 from contracts.flow import Decided, Decision, FlowState, State
 from runtime.devserver import DevServer
-from sandbox.bigcommerce import US_SHOP, Shape, draft
+from sandbox.bigcommerce import US_SHOP, Shape, draft, statuses
 from sandbox.bigcommerce.profiles import EU_SHOP
 from sandbox.bigcommerce.store import Store, StoreSettings
 from sandbox.kit import Exchange
@@ -185,12 +185,19 @@ class Lane:
 
         await eventually(all_ended, f"{len(ids)} orders of {connection} have ended", patience=patience)
 
-    def place(self, *, category: str = "", quiet: bool = True, connection: str = "bc-us") -> int:
+    def place(
+        self,
+        *,
+        category: str = "",
+        quiet: bool = True,
+        connection: str = "bc-us",
+        status_id: int = statuses.AWAITING_FULFILLMENT,
+    ) -> int:
         """A new order in the shop; every one another basket. Gives its id."""
         self.seeds += 1
         profile = US_SHOP if connection == "bc-us" else EU_SHOP
         basket = draft(Shape.ORDINARY, profile, seed=self.seeds, categories=[category] if category else None)
-        return int(self.stack.shop(connection).place(basket, quiet=quiet).id)
+        return int(self.stack.shop(connection).place(basket, quiet=quiet, status_id=status_id).id)
 
     def order(self, order_id: int, connection: str = "bc-us") -> WorkflowHandle[Any, Any]:
         return self.stack.temporal.get_workflow_handle(names.order_to_journal_id(connection, str(order_id)))

@@ -41,6 +41,8 @@ BRANCHES: Final[dict[str, dict[str, str]]] = {
         "in review: a skip is refused while its journal is in an import": "order-skip-refused",
         "mapping cannot be done: in review": "order-not-mapped",
         "staging cannot be done: in review": "order-not-staged",
+        "staging waits for its turn": "order-staged-late",
+        "settling waits for its turn": "order-settled-late",
         "a long history continues as new": "order-continued",
         "reset to its beginning after it was posted": "order-reset",
         "reset while it waits, its signals left behind": "order-reset-waiting",

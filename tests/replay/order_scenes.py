@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +27,7 @@ from contracts.steps import Polled
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, Shape, StoreSettings, draft, statuses
 from sandbox.fusion.world import Rate
 from store.journals import Journals
+from store.turns import Turn
 from workflows.patience import VENDOR_READ
 
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
@@ -230,6 +232,19 @@ async def mistakes(open_stage: Open) -> None:
                 order_id = stage.place()
                 await stage.reviewed(order_id)
             await stage.save(name, order_flow(order_id), run=0)
+
+
+async def turns(open_stage: Open) -> None:
+    """The server's clock went back: a later step of the document is on record, so this one waits for its turn."""
+    async with open_stage() as stage:
+        for name, how in (("order-staged-late", {}), ("order-settled-late", {"status_id": statuses.PENDING})):
+            order_id = stage.place(**how)
+            later = datetime.now(UTC) + timedelta(seconds=5)
+            turn = Turn(connection="bc-us", kind="order", document_id=str(order_id), at=later)
+            await stage.stack.parts.store.journals.withdraw("nothing yet", turn=turn)
+            await stage.stack.announce(order_id)
+            await stage.stack.result(order_id)
+            await stage.save(name, order_flow(order_id))
 
 
 async def _failed(stage: Stage, workflow_id: str) -> None:

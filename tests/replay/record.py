@@ -32,6 +32,7 @@ SCENES: Final[dict[str, Scene]] = {
     "reviews": order_scenes.reviews,
     "changes-in-review": order_scenes.changes_in_review,
     "mistakes": order_scenes.mistakes,
+    "turns": order_scenes.turns,
     "waiting": order_scenes.waiting,
     "rates": order_scenes.rates,
     "resets": order_scenes.resets,

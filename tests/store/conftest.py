@@ -18,6 +18,7 @@ from contracts.names import journal_reference
 from contracts.steps import Staged
 from store import KeyRing, Store, Vault
 from store.rows import Recorded
+from store.turns import Turn
 
 
 @pytest.fixture(scope="session")
@@ -149,6 +150,7 @@ class Desk:
         store: Store | None = None,
         ordinal: int = 1,
         version: int = 7,
+        turn: dt.datetime | None = None,
     ) -> Staged:
         """Stage an order; its amount is its fingerprint."""
         return await (store or self.store).journals.stage(
@@ -164,7 +166,11 @@ class Desk:
             fingerprint=f"total {amount}",
             job="poll 1",
             now=at,
+            turn=self.turn(order, turn) if turn else None,
         )
+
+    def turn(self, order: str, at: dt.datetime) -> Turn:
+        return Turn(connection=self.shop, kind="order", document_id=order, at=at)
 
     async def seal(self, *, limit: int = 500, at: dt.datetime = NOW, store: Store | None = None) -> int | None:
         return await (store or self.store).groups.seal(*self.outlet, limit=limit, now=at)

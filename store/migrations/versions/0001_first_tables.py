@@ -210,6 +210,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", name=op.f("pk_tokens")),
     )
     op.create_table(
+        "turns",
+        sa.Column("connection", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("document_id", sa.String(length=120), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("connection", "kind", "document_id", name=op.f("pk_turns")),
+    )
+    op.create_table(
         "wakeups",
         sa.Column("key", sa.String(length=200), nullable=False),
         sa.Column("wanted", sa.BigInteger(), nullable=False),

@@ -1,0 +1,90 @@
+"""A worker that stood still while others went on does not put back what they changed."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from crash.lane import Lane, open_lane
+from crash.report import Report
+from crash.settings import HURRY
+from support.processes import Nursery
+from support.stack import eventually
+
+from contracts.flow import State
+from runtime.devserver import DevServer
+from sandbox.bigcommerce import statuses
+
+OUTBOX = 6.0
+"""Seconds that journals wait for their group: time for a late worker to meet them there."""
+
+
+@pytest.fixture
+async def slow_lane(quick_server: DevServer, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Lane]:
+    """Journals wait in the outbox for a while."""
+    async with open_lane(
+        quick_server, nursery, tmp_path, flush_after=HURRY["flush_after"].replace("0.3", str(OUTBOX), 1)
+    ) as opened:
+        yield opened
+
+
+async def paused_before(lane: Lane, boundary: str) -> int:
+    """An order whose worker stands still before a step; another worker has taken over. Gives the order."""
+    await lane.start_worker()
+    lane.arm(boundary, "SIGSTOP")
+    order = lane.place()
+    await lane.stack.announce(order)
+    await lane.succeed(await lane.reached(boundary), "SIGSTOP")
+    return order
+
+
+async def test_an_older_version_does_not_replace_the_newest_in_the_outbox(slow_lane: Lane, report: Report) -> None:
+    lane = slow_lane
+    lane.run = report.begin("an order edited while a worker stood still", "before stage_journal, paused")
+    order = await paused_before(lane, "activity/stage_journal/before")
+    line = lane.stack.shop().order(order).lines[0]
+    lane.stack.shop().edit_line(order, line.id, unit_price=Decimal("77.77"))
+    await lane.stack.announce(order)
+
+    async def newest_is_staged() -> bool:
+        content = await lane.stack.parts.store.journals.content(f"acme/bc-us/order/{order}/sale/1")
+        return content is not None and content.total == lane.stack.shop().truth()[order].total
+
+    await eventually(newest_is_staged, "the edit waits in the outbox")
+    await lane.resume_paused()
+    await lane.is_in(State.POSTED, order)
+    await lane.at_rest()
+    verdict = lane.run.end(lane.count([order]))
+    assert verdict.clean, verdict.sentence()
+
+
+async def test_a_cancelled_order_is_not_posted_after_all(slow_lane: Lane, report: Report) -> None:
+    lane = slow_lane
+    lane.run = report.begin("an order cancelled while a worker stood still", "before stage_journal, paused")
+    order = await paused_before(lane, "activity/stage_journal/before")
+    lane.stack.shop().set_status(order, statuses.CANCELLED)
+    await lane.stack.announce(order)
+    await lane.is_in(State.SKIPPED, order)
+    await lane.resume_paused()
+    await lane.at_rest()
+    verdict = lane.run.end(lane.count([], absent=[order]))
+    assert verdict.clean, verdict.sentence()
+
+
+async def test_an_order_that_counts_after_all_is_not_withdrawn(slow_lane: Lane, report: Report) -> None:
+    """The worker stood still while it was about to withdraw an order that was not postable at first."""
+    lane = slow_lane
+    lane.run = report.begin("an order paid while a worker stood still", "before settle_document, paused")
+    await lane.start_worker()
+    lane.arm("activity/settle_document/before", "SIGSTOP")
+    order = lane.place(status_id=statuses.CANCELLED)
+    await lane.stack.announce(order)
+    await lane.succeed(await lane.reached("activity/settle_document/before"), "SIGSTOP")
+    lane.stack.shop().set_status(order, statuses.AWAITING_FULFILLMENT)
+    await lane.stack.announce(order)
+    await lane.is_in(State.WAITING_IMPORT, order)
+    await lane.resume_paused()
+    await lane.is_in(State.POSTED, order)
+    await lane.at_rest()
+    verdict = lane.run.end(lane.count([order]))
+    assert verdict.clean, verdict.sentence()
