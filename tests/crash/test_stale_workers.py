@@ -15,16 +15,13 @@ from contracts.flow import State
 from runtime.devserver import DevServer
 from sandbox.bigcommerce import statuses
 
-OUTBOX = 6.0
-"""Seconds that journals wait for their group: time for a late worker to meet them there."""
+PAIRS = HURRY["flush_after"].replace("0.3", "600\nflush_count = 2", 1)
+"""A journal waits in the outbox until there is a second one: time for a late worker to meet it there."""
 
 
 @pytest.fixture
-async def slow_lane(quick_server: DevServer, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Lane]:
-    """Journals wait in the outbox for a while."""
-    async with open_lane(
-        quick_server, nursery, tmp_path, flush_after=HURRY["flush_after"].replace("0.3", str(OUTBOX), 1)
-    ) as opened:
+async def lane_of_pairs(quick_server: DevServer, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Lane]:
+    async with open_lane(quick_server, nursery, tmp_path, flush_after=PAIRS) as opened:
         yield opened
 
 
@@ -38,8 +35,8 @@ async def paused_before(lane: Lane, boundary: str) -> int:
     return order
 
 
-async def test_an_older_version_does_not_replace_the_newest_in_the_outbox(slow_lane: Lane, report: Report) -> None:
-    lane = slow_lane
+async def test_an_older_version_does_not_replace_the_newest_in_the_outbox(lane_of_pairs: Lane, report: Report) -> None:
+    lane = lane_of_pairs
     lane.run = report.begin("an order edited while a worker stood still", "before stage_journal, paused")
     order = await paused_before(lane, "activity/stage_journal/before")
     line = lane.stack.shop().order(order).lines[0]
@@ -52,28 +49,36 @@ async def test_an_older_version_does_not_replace_the_newest_in_the_outbox(slow_l
 
     await eventually(newest_is_staged, "the edit waits in the outbox")
     await lane.resume_paused()
-    await lane.is_in(State.POSTED, order)
+    other = lane.place()
+    await lane.stack.announce(other)
+    for posted in (order, other):
+        await lane.is_in(State.POSTED, posted)
     await lane.at_rest()
-    verdict = lane.run.end(lane.count([order]))
+    verdict = lane.run.end(lane.count([order, other]))
     assert verdict.clean, verdict.sentence()
 
 
-async def test_a_cancelled_order_is_not_posted_after_all(slow_lane: Lane, report: Report) -> None:
-    lane = slow_lane
+async def test_a_cancelled_order_is_not_posted_after_all(lane_of_pairs: Lane, report: Report) -> None:
+    lane = lane_of_pairs
     lane.run = report.begin("an order cancelled while a worker stood still", "before stage_journal, paused")
     order = await paused_before(lane, "activity/stage_journal/before")
     lane.stack.shop().set_status(order, statuses.CANCELLED)
     await lane.stack.announce(order)
     await lane.is_in(State.SKIPPED, order)
     await lane.resume_paused()
+    others = [lane.place(), lane.place()]
+    for other in others:
+        await lane.stack.announce(other)
+    for other in others:
+        await lane.is_in(State.POSTED, other)
     await lane.at_rest()
-    verdict = lane.run.end(lane.count([], absent=[order]))
+    verdict = lane.run.end(lane.count(others, absent=[order]))
     assert verdict.clean, verdict.sentence()
 
 
-async def test_an_order_that_counts_after_all_is_not_withdrawn(slow_lane: Lane, report: Report) -> None:
+async def test_an_order_that_counts_after_all_is_not_withdrawn(lane_of_pairs: Lane, report: Report) -> None:
     """The worker stood still while it was about to withdraw an order that was not postable at first."""
-    lane = slow_lane
+    lane = lane_of_pairs
     lane.run = report.begin("an order paid while a worker stood still", "before settle_document, paused")
     await lane.start_worker()
     lane.arm("activity/settle_document/before", "SIGSTOP")
@@ -84,7 +89,10 @@ async def test_an_order_that_counts_after_all_is_not_withdrawn(slow_lane: Lane, 
     await lane.stack.announce(order)
     await lane.is_in(State.WAITING_IMPORT, order)
     await lane.resume_paused()
-    await lane.is_in(State.POSTED, order)
+    other = lane.place()
+    await lane.stack.announce(other)
+    for posted in (order, other):
+        await lane.is_in(State.POSTED, posted)
     await lane.at_rest()
-    verdict = lane.run.end(lane.count([order]))
+    verdict = lane.run.end(lane.count([order, other]))
     assert verdict.clean, verdict.sentence()
