@@ -73,6 +73,7 @@ class PollingActivities:
         unsettled = [one for one in page if one.order_id not in settled]
         requests = [
             StartRequest(
+                fresh=True,
                 flow=names.ORDER_TO_JOURNAL,
                 connection=poll.connection,
                 integration=integration.id,

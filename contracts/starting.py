@@ -23,6 +23,8 @@ class StartRequest(Frozen):
     job: str = Field(default="", max_length=200)
     """The poll, backfill or delivery that asks, e.g. `delivery:msg_2h...`."""
     received_at: Instant
+    fresh: bool = False
+    """The sender has not heard of this document lately: a run is probably not there, and needs no signal then."""
     quiet: float = Field(default=0.0, ge=0)
     """Seconds a new run waits before it begins: a shop seldom says things once. Changes until then are free."""
 

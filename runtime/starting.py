@@ -74,9 +74,9 @@ LONGEST_QUIET: Final = 60.0
 
 
 class TemporalStarter:
-    """Starts a document's workflow with a `changed` signal, or sends the signal to the run that exists.
+    """Starts a document's workflow, or sends a `changed` signal to the run that exists.
 
-    Signal and start are one request to the server, so there is no moment in which a change can fall between a run
+    The signal goes out in one request with a start, so there is no moment in which a change can fall between a run
     that ends and one that begins. `rpc_timeout` bounds one attempt, not the client's retries: callers with a deadline
     set their own around `start`.
     """
@@ -98,23 +98,9 @@ class TemporalStarter:
         if make_input is None:
             raise StartError(f"Flow {request.flow} cannot be started by a document.")
         try:
-            await self._client.start_workflow(
-                request.flow,
-                make_input(request),
-                id=request.workflow_id,
-                task_queue=self._task_queue,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                start_signal=names.CHANGED,
-                # The server waits, which is not billed. A further signal with start would end the wait; a promised
-                # one is not sent.
-                start_delay=timedelta(seconds=min(request.quiet, LONGEST_QUIET)) if request.quiet else None,
-                search_attributes=search_attributes(request),
-                static_summary=SUMMARIES[request.flow].format(
-                    document_id=request.document_id, connection=request.connection
-                ),
-                rpc_timeout=self._rpc_timeout,
-            )
+            # A new run reads the newest state by itself; only one that is there already needs to be told.
+            if not (request.fresh and await self._started_anew(request, make_input)):
+                await self._start(request, make_input, WorkflowIDConflictPolicy.USE_EXISTING, names.CHANGED)
         except WorkflowAlreadyStartedError:
             return  # another start won the race: the run exists, which is all that was asked for
         except RPCError as error:
@@ -127,3 +113,36 @@ class TemporalStarter:
             raise StartError(
                 f"Temporal did not start {request.workflow_id}: it cannot be reached.", outage=True
             ) from error
+
+    async def _started_anew(self, request: StartRequest, make_input: Callable[[StartRequest], BaseModel]) -> bool:
+        """False: a run is there already."""
+        try:
+            await self._start(request, make_input, WorkflowIDConflictPolicy.FAIL, None)
+        except WorkflowAlreadyStartedError:
+            return False
+        return True
+
+    async def _start(
+        self,
+        request: StartRequest,
+        make_input: Callable[[StartRequest], BaseModel],
+        conflict: WorkflowIDConflictPolicy,
+        signal: str | None,
+    ) -> None:
+        await self._client.start_workflow(
+            request.flow,
+            make_input(request),
+            id=request.workflow_id,
+            task_queue=self._task_queue,
+            id_conflict_policy=conflict,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            start_signal=signal,
+            # The server waits, which is not billed. A further signal with start would end the wait; a promised one is
+            # not sent.
+            start_delay=timedelta(seconds=min(request.quiet, LONGEST_QUIET)) if request.quiet else None,
+            search_attributes=search_attributes(request),
+            static_summary=SUMMARIES[request.flow].format(
+                document_id=request.document_id, connection=request.connection
+            ),
+            rpc_timeout=self._rpc_timeout,
+        )

@@ -70,6 +70,7 @@ class Admission:
             await self._earlier(request.workflow_id)
             heard_of = self._recent.note(request.workflow_id)
             ring = await self._ring(request.workflow_id) if heard_of else None
+            request = request.model_copy(update={"fresh": not heard_of})
             if ring is not None:
                 number = ring.number
                 if not ring.needed:
