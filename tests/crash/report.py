@@ -1,4 +1,7 @@
-"""What the crash tests did and found: runs, kills, duplicates, losses; as text, and as JSON at `CRASH_REPORT` or among pytest's files."""
+"""What the crash tests did and found: runs, kills, duplicates, losses.
+
+As text, and as JSON at `CRASH_REPORT` or among pytest's files.
+"""
 
 import json
 import time
