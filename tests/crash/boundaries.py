@@ -19,7 +19,6 @@ from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
     Interceptor,
-    PollerBehaviorSimpleMaximum,
     StartActivityInput,
     WorkerConfig,
     WorkflowInboundInterceptor,
@@ -99,9 +98,6 @@ class MortalPlugin(SimplePlugin):
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         config = super().configure_worker(config)
         config["sticky_queue_schedule_to_start_timeout"] = STICKY
-        # Every poll of a worker that stands still swallows a task, which then waits for its timeout.
-        config["workflow_task_poller_behavior"] = PollerBehaviorSimpleMaximum(2)
-        config["activity_task_poller_behavior"] = PollerBehaviorSimpleMaximum(1)
         return config
 
 

@@ -1,7 +1,7 @@
 """Fixtures of the crash tests: a Temporal server that notices dead workers soon, a nursery, and the report."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -26,14 +26,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("crash proof")
     for line in report.lines():
         terminalreporter.write_line(line)
-    terminalreporter.write_line(f"written to {report.path}")
+    path = os.environ.get("CRASH_REPORT")
+    if path:
+        report.write(Path(path))
+        terminalreporter.write_line(f"written to {path}")
 
 
 @pytest.fixture(scope="session")
-def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Report]:
-    report = request.config.stash[REPORT]
-    yield report
-    report.write(Path(os.environ.get("CRASH_REPORT") or tmp_path_factory.getbasetemp() / "crash-report.json"))
+def report(request: pytest.FixtureRequest) -> Report:
+    return request.config.stash.setdefault(REPORT, Report())
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """One stack under attack: twins in the test's process, workers and gateways as processes of their own."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,7 +21,6 @@ from contracts import names
 from contracts.flow import Decided, Decision, FlowState, State
 from runtime.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Shape, draft, statuses
-from sandbox.bigcommerce.orders import NOT_EVERYDAY
 from sandbox.bigcommerce.profiles import EU_SHOP
 from sandbox.bigcommerce.store import Store, StoreSettings
 from sandbox.kit import Exchange
@@ -52,12 +50,7 @@ class Lane:
     gateways: list[MortalProcess] = field(default_factory=list)
     paused: list[MortalProcess] = field(default_factory=list)
     run: Run = field(default_factory=lambda: Run("", ""))
-    crowd: int = 1
-    """How many orders a row announces together."""
-    shapes: tuple[Shape, ...] = (Shape.ORDINARY,)
-    baskets: int = 0
-    counted: dict[str, set[int]] = field(default_factory=dict)
-    """Orders of all counts so far, by connection, that must have one journal each; those that must have none by ''."""
+    seeds: int = 0
     _commands: list[tuple[MortalProcess, asyncio.subprocess.Process]] = field(default_factory=list)
 
     # Processes
@@ -201,10 +194,9 @@ class Lane:
         status_id: int = statuses.AWAITING_FULFILLMENT,
     ) -> int:
         """A new order in the shop; every one another basket. Gives its id."""
-        self.baskets += 1
+        self.seeds += 1
         profile = US_SHOP if connection == "bc-us" else EU_SHOP
-        shape = Shape.ORDINARY if category else self.shapes[self.baskets % len(self.shapes)]
-        basket = draft(shape, profile, seed=self.baskets, categories=[category] if category else None)
+        basket = draft(Shape.ORDINARY, profile, seed=self.seeds, categories=[category] if category else None)
         return int(self.stack.shop(connection).place(basket, quiet=quiet, status_id=status_id).id)
 
     def order(self, order_id: int, connection: str = "bc-us") -> WorkflowHandle[Any, Any]:
@@ -298,32 +290,11 @@ class Lane:
     def arm(self, point: str, fate: Fate = "SIGKILL") -> None:
         self.points.arm(point, fate)
 
-    def play(self, seed: int) -> None:
-        """The first seed places one ordinary order a row, each other another number of orders of every shape."""
-        chance = random.Random(seed)
-        self.crowd = 1 if seed == 1 else chance.randint(2, 4)
-        everyday = [shape for shape in Shape if shape not in NOT_EVERYDAY]
-        self.shapes = (Shape.ORDINARY,) if seed == 1 else tuple(chance.sample(everyday, len(everyday)))
-
     # Truth
-
-    def recount(self) -> Verdict:
-        """Everything that was ever counted, once more: what came later than its own count shows here."""
-        verdict = Verdict()
-        absent = self.counted.get("", set())
-        for connection, orders in list(self.counted.items()):
-            if connection:
-                verdict.add(self.count(orders, connection=connection))
-        verdict.add(self.count([], absent=absent))
-        verdict.interface_rows = len(self.stack.fusion.interface())
-        return verdict
 
     def count(self, orders: Iterable[int], *, absent: Iterable[int] = (), connection: str = "bc-us") -> Verdict:
         """What the twin's books say: each of `orders` has one posted journal of its total, each `absent` has none."""
         verdict = Verdict()
-        orders, absent = list(orders), list(absent)
-        self.counted.setdefault(connection, set()).update(orders)
-        self.counted.setdefault("", set()).update(absent)
         truth = self.stack.shop(connection).truth()
         for order_id in orders:
             verdict.orders += 1

@@ -1,7 +1,4 @@
-"""What the crash tests did and found: runs, kills, duplicates, losses.
-
-As text, and as JSON at `CRASH_REPORT` or among pytest's files.
-"""
+"""What the crash tests did and found: runs, kills, duplicates, losses; as text and, at `CRASH_REPORT`, as JSON."""
 
 import json
 import time
@@ -78,8 +75,6 @@ class Report:
 
     def __init__(self) -> None:
         self.runs: list[Run] = []
-        self.path: Path | None = None
-        """Where it was written."""
 
     def begin(self, posting: str, point: str, seed: int = 0) -> Run:
         run = Run(posting, point, seed)
@@ -103,7 +98,6 @@ class Report:
         )
 
     def write(self, path: Path) -> None:
-        self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {"runs": [run.facts() for run in self.runs], "summary": list(self.lines())[-1:]}
         path.write_text(json.dumps(content, indent=2, default=str) + "\n")

@@ -1,6 +1,5 @@
 """The configuration file of processes under test: the demo's, with everything in a hurry."""
 
-import os
 import re
 import socket
 from collections.abc import Mapping
@@ -21,11 +20,6 @@ HURRY: Final[Mapping[str, str]] = {
 
 QUICK: Final = ("--dynamic-config-value", 'history.defaultWorkflowTaskTimeout="3s"')
 """A workflow task of a worker that died is given to another after this long."""
-
-
-def seeds(usual: int) -> range:
-    """From 1: as many as `CRASH_SEEDS` says, or the usual number."""
-    return range(1, 1 + int(os.environ.get("CRASH_SEEDS") or usual))
 
 
 def write_settings(path: Path, **settings: str) -> int:

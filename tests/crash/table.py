@@ -1,7 +1,7 @@
 """The table of the crash proof: postings x kill points. A later posting adds its rows to `POSTINGS`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
 
@@ -97,12 +97,10 @@ class Posting:
 class Row:
     posting: Posting
     point: AtTwin | AtBoundary
-    seed: int = 1
-    """The first places one ordinary order, each other another morning."""
 
     @property
     def id(self) -> str:
-        return f"{self.posting.name}: {self.point.name}" + (f", seed {self.seed}" if self.seed > 1 else "")
+        return f"{self.posting.name}: {self.point.name}"
 
 
 async def _within(work: Awaitable[Any], what: str, patience: float = 45.0) -> None:
@@ -132,11 +130,10 @@ def around(*activities: str, fresh: bool = False) -> tuple[AtBoundary, ...]:
 # An order to its journal
 
 
-async def some_orders(lane: Lane) -> list[int]:
-    orders = [lane.place() for _ in range(lane.crowd)]
-    for order in orders:
-        await lane.stack.announce(order)
-    return orders
+async def one_order(lane: Lane) -> list[int]:
+    order = lane.place()
+    await lane.stack.announce(order)
+    return [order]
 
 
 async def until_posted(lane: Lane, orders: list[int]) -> None:
@@ -172,7 +169,7 @@ ORDER = Posting(
         *paused(*around("fetch_order", "stage_journal", "submit_group", "close_group")),
         *paused(AtBoundary("activity/read_outcome/after"), AtBoundary("activity/tell_documents/before")),
     ),
-    some_orders,
+    one_order,
     until_posted,
     count_all,
 )
@@ -189,7 +186,7 @@ async def until_retried_and_posted(lane: Lane, orders: list[int]) -> None:
 NEVER_SENT = Posting(
     "an order whose import was announced and never sent",
     (AtBoundary("store/mark/after"), *paused(AtBoundary("store/mark/after"))),
-    some_orders,
+    one_order,
     until_retried_and_posted,
     count_all,
 )
@@ -246,7 +243,7 @@ REFUSED_NEIGHBOUR = Posting(
 
 async def order_never_sent(lane: Lane) -> list[int]:
     lane.arm("store/mark/after")
-    orders = await some_orders(lane)
+    orders = await one_order(lane)
     await lane.succeed(await lane.reached("store/mark/after"), "SIGKILL")
     return orders
 
@@ -280,8 +277,7 @@ POLLED = Posting(
 POSTINGS: Final = (ORDER, NEVER_SENT, REFUSED_NEIGHBOUR, REVIEWED, POLLED)
 
 
-def rows(seeds: Iterable[int]) -> Iterator[Row]:
-    for seed in seeds:
-        for posting in POSTINGS:
-            for point in posting.points:
-                yield Row(posting, point, seed)
+def rows() -> Iterator[Row]:
+    for posting in POSTINGS:
+        for point in posting.points:
+            yield Row(posting, point)

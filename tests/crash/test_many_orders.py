@@ -8,12 +8,12 @@ import random
 import pytest
 from crash.lane import Lane
 from crash.report import Report
-from crash.settings import seeds
 
 from contracts.flow import State
 from sandbox.bigcommerce import statuses
 
 ORDERS = int(os.environ.get("CRASH_ORDERS", "200"))
+SEEDS = range(1, 1 + int(os.environ.get("CRASH_SEEDS", "2")))
 LIVES = (1.5, 5.0)
 """Seconds a process lives: from, to."""
 STATUSES = (statuses.AWAITING_SHIPMENT, statuses.SHIPPED, statuses.COMPLETED)
@@ -59,7 +59,7 @@ async def sell(lane: Lane, chance: random.Random) -> dict[str, list[int]]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", seeds(2))
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_random_kills_neither_lose_nor_repeat_an_order(seed: int, lane: Lane, report: Report) -> None:
     lane.run = report.begin("orders announced by webhook", "at random", seed)
     chance = random.Random(seed)

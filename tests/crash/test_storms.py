@@ -1,6 +1,7 @@
 """Orders are edited without pause until they are in the ledger, while workers die: the last edit is never lost."""
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from crash.lane import Lane, open_lane
 from crash.report import Report
-from crash.settings import HURRY, seeds
+from crash.settings import HURRY
 from support.processes import Nursery
 from support.stack import eventually, journals_of
 from temporalio.service import RPCError
@@ -20,6 +21,7 @@ from runtime.devserver import DevServer
 
 ORDERS = 8
 EDITS = 25
+SEEDS = range(1, 1 + int(os.environ.get("CRASH_SEEDS", "2")))
 
 
 async def edit(lane: Lane, order: int, chance: random.Random) -> None:
@@ -61,7 +63,7 @@ async def slow_lane(quick_server: DevServer, nursery: Nursery, tmp_path: Path) -
         yield opened
 
 
-@pytest.mark.parametrize("seed", seeds(2))
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_the_last_edit_is_in_the_ledger_or_with_a_person(seed: int, slow_lane: Lane, report: Report) -> None:
     lane = slow_lane
     lane.run = report.begin("orders edited without pause", "at random", seed)
