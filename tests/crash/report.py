@@ -65,9 +65,14 @@ class Run:
         return verdict
 
     def facts(self) -> dict[str, Any]:
-        facts = asdict(self)
-        del facts["began"]
-        return facts
+        return {
+            "posting": self.posting,
+            "point": self.point,
+            "seed": self.seed,
+            "kills": dict(self.kills),
+            "verdict": asdict(self.verdict) if self.verdict else None,
+            "seconds": self.seconds,
+        }
 
 
 class Report:
