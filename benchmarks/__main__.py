@@ -8,9 +8,9 @@ from typing import Final
 
 from benchmarks import acknowledgement, arrivals, throughput
 from benchmarks.figures import Figure, table
-from runtime.devserver import DevServer
-from runtime.logs import configure_logs
-from runtime.temporal_cli import find_or_obtain
+from runtime.observing.logs import configure_logs
+from runtime.temporal.devserver import DevServer
+from runtime.temporal.temporal_cli import find_or_obtain
 
 Part = Callable[[DevServer], Awaitable[tuple[list[Figure], str]]]
 

@@ -20,7 +20,7 @@ import aiohttp
 
 from benchmarks.figures import Figure, at_most, below, percentile
 from contracts.starting import StartRequest
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP
 from sandbox.bigcommerce.webhooks import signature
 from tests.support.stack import DEMO_CONFIGURATION, Stack, eventually, open_stack

@@ -20,7 +20,7 @@ from benchmarks.figures import Figure, at_most, below
 from contracts import names
 from contracts.configuration import Configuration
 from contracts.flow import PollInput, State
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Shape, StoreSettings, draft
 from sandbox.bigcommerce.webhooks import signature
 from tests.support.stack import Stack, eventually, open_stack, posted_total

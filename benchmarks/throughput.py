@@ -21,7 +21,7 @@ from temporalio.client import Client
 from benchmarks.bare import QUEUE, BareDocument
 from benchmarks.figures import Figure
 from contracts.flow import State
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Shape, StoreSettings, draft
 from tests.support.stack import DEMO_CONFIGURATION, Stack, open_stack
 

@@ -1,4 +1,4 @@
-"""The customer's configuration (`connector.toml`) as validated models. Shapes only: loading is `runtime/configuration`.
+"""The customer's configuration (`connector.toml`) as validated models. Shapes only: `runtime/configuring` loads them.
 
 Every model refuses unknown keys, so a typing mistake is found by `ml-connector check` and not at month-end.
 """

@@ -22,12 +22,12 @@ from runtime.commands import (
     version,
 )
 from runtime.commands.common import errors
-from runtime.connect import SearchAttributesError, TemporalUnreachableError
-from runtime.devserver import DevServerError
-from runtime.logs import Form, configure_logs
+from runtime.observing.logs import Form, configure_logs
+from runtime.observing.redaction import redactor
 from runtime.parts import SecretMissingError
-from runtime.redaction import redactor
-from runtime.temporal_cli import TemporalCliMissing
+from runtime.temporal.connect import SearchAttributesError, TemporalUnreachableError
+from runtime.temporal.devserver import DevServerError
+from runtime.temporal.temporal_cli import TemporalCliMissing
 from store import KeyRingError, StoreError, Unsealable
 
 COMMANDS: Final[tuple[Callable[[typer.Typer], None], ...]] = (

@@ -13,9 +13,9 @@ from clients.errors import Unauthorized
 from clients.oracle_fusion import FusionClient
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection
 from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET
-from runtime.connect import connect
-from runtime.redaction import redactor
-from runtime.starting import TemporalStarter
+from runtime.observing.redaction import redactor
+from runtime.temporal.connect import connect
+from runtime.temporal.starting import TemporalStarter
 from store import KeyRing, Store, Vault
 
 

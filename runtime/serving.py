@@ -12,13 +12,13 @@ import structlog
 from temporalio.client import Client
 
 from contracts.configuration import Configuration
-from runtime.connect import connect, register_search_attributes
-from runtime.devserver import DevServer
-from runtime.metrics import telemetry
+from runtime.observing.metrics import telemetry
 from runtime.parts import open_parts, open_store
-from runtime.schedules import sync_schedules
-from runtime.starting import TemporalStarter
-from runtime.temporal_cli import find_or_obtain
+from runtime.temporal.connect import connect, register_search_attributes
+from runtime.temporal.devserver import DevServer
+from runtime.temporal.schedules import sync_schedules
+from runtime.temporal.starting import TemporalStarter
+from runtime.temporal.temporal_cli import find_or_obtain
 from runtime.worker import run_worker
 from store import KeyRing
 from webhook_gateway.app import GatewayParts, create_app

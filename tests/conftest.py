@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from support.stack import Stack, open_stack
 
-from runtime.devserver import DevServer
-from runtime.temporal_cli import find_or_obtain
+from runtime.temporal.devserver import DevServer
+from runtime.temporal.temporal_cli import find_or_obtain
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from runtime.commands.common import (
     print_history_link,
     run,
 )
-from runtime.document_life import BookedJournal, DocumentUnknownError, Life, life_of
+from runtime.operations.document_life import BookedJournal, DocumentUnknownError, Life, life_of
 from runtime.parts import open_store
 from store import KeyRing
 

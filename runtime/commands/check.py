@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from runtime.check import Probes, check
+from runtime.checking.check import Probes, check
+from runtime.checking.findings import EXIT_CODES, Finding, Level, show, worst
+from runtime.checking.probes import open_probes, secret_findings
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, output, run
-from runtime.configuration import ConfigurationFile
-from runtime.findings import EXIT_CODES, Finding, Level, show, worst
-from runtime.probes import open_probes, secret_findings
+from runtime.configuring.configuration import ConfigurationFile
 
 
 def register(app: typer.Typer) -> None:

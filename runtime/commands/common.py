@@ -12,9 +12,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection
-from runtime.configuration import DEFAULT_PATH, PATH_VARIABLE, ConfigurationFile, read
-from runtime.connect import connect_options
-from runtime.mistakes import ConfigurationErrors
+from runtime.configuring.configuration import DEFAULT_PATH, PATH_VARIABLE, ConfigurationFile, read
+from runtime.configuring.mistakes import ConfigurationErrors
+from runtime.temporal.connect import connect_options
 
 T = TypeVar("T")
 

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from contracts.configuration import Configuration
+from runtime.checking.connections_test import together, try_bigcommerce, try_fusion
+from runtime.checking.findings import EXIT_CODES, Finding, show, worst
+from runtime.checking.probes import open_probes, secret_findings
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, connection_named, output, run
-from runtime.connections_test import together, try_bigcommerce, try_fusion
-from runtime.findings import EXIT_CODES, Finding, show, worst
-from runtime.probes import open_probes, secret_findings
 
 
 def register(app: typer.Typer) -> None:

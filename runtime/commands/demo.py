@@ -8,7 +8,7 @@ from rich.console import Console
 
 from runtime.commands.common import run
 from runtime.demo.play import play
-from runtime.logs import configure_logs
+from runtime.observing.logs import configure_logs
 
 WIDTH = 130
 """Columns where the output goes to a file: the tables need them."""

@@ -15,9 +15,9 @@ from clients.errors import Resolution, VendorError
 from contracts.bigcommerce import Hook
 from contracts.configuration import BigCommerceConnection, Configuration
 from contracts.secret_names import ACCESS_TOKEN, WEBHOOK_HEADER
+from runtime.checking.probes import OpenProbes, open_probes
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, connection_named, fail, output, run
 from runtime.parts import SecretMissingError, open_store, secret_of
-from runtime.probes import OpenProbes, open_probes
 from store import KeyRing
 
 UNANSWERED: Final = frozenset({Resolution.RETRY, Resolution.WAIT, Resolution.IN_DOUBT})

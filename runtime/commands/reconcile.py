@@ -16,8 +16,8 @@ from temporalio.service import RPCError
 from clients.errors import VendorError
 from contracts.configuration import Configuration, Integration
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, indented, output, run
+from runtime.operations.reconciliation import CurrencyTotals, ReconciledOrder, ReconciledStore, Verdict, reconcile
 from runtime.parts import open_parts
-from runtime.reconciliation import CurrencyTotals, ReconciledOrder, ReconciledStore, Verdict, reconcile
 from store import KeyRing
 
 SHOWN: Final = 50

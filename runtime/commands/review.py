@@ -23,7 +23,7 @@ from runtime.commands.common import (
     print_history_link,
     run,
 )
-from runtime.deciding import (
+from runtime.operations.deciding import (
     Choice,
     DecisionError,
     ReviewItem,

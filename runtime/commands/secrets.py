@@ -11,9 +11,9 @@ from rich.table import Table
 
 from contracts.configuration import BigCommerceConnection, FusionConnection
 from contracts.secret_names import SECRETS_OF
+from runtime.checking.probes import needed_secrets
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, connection_named, fail, output, run
 from runtime.parts import open_store
-from runtime.probes import needed_secrets
 from store import KeyRing
 
 

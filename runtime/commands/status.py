@@ -14,9 +14,9 @@ from contracts.configuration import Configuration
 from mapping.entries import plain
 from runtime.commands.ages import age
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, output, run
-from runtime.connect import connect
+from runtime.operations.standing import IntegrationStanding, Standing, standing
 from runtime.parts import open_store
-from runtime.standing import IntegrationStanding, Standing, standing
+from runtime.temporal.connect import connect
 from store import KeyRing
 from store.rows import ConnectionHealth, PostingRow
 

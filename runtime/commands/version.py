@@ -7,7 +7,7 @@ import temporalio
 import typer
 
 from runtime.commands.common import output
-from runtime.temporal_cli import VERSION
+from runtime.temporal.temporal_cli import VERSION
 
 
 def register(app: typer.Typer) -> None:

@@ -13,11 +13,11 @@ from rich.table import Table
 
 from contracts.flow import State
 from contracts.names import order_to_journal_id
-from runtime.deciding import ReviewItem, decide, decision_on, review_items
 from runtime.demo.screen import OrderLine, Screen
 from runtime.demo.stage import Stage, open_stage
 from runtime.demo.story import Morning
-from runtime.reconciliation import ReconciledStore, Verdict, reconcile
+from runtime.operations.deciding import ReviewItem, decide, decision_on, review_items
+from runtime.operations.reconciliation import ReconciledStore, Verdict, reconcile
 from runtime.serving import stop_on_signals
 
 PATIENCE: Final = 150.0

@@ -17,11 +17,11 @@ import httpx
 from activities.collaborators import Collaborators
 from contracts.configuration import BigCommerceConnection, Configuration
 from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET
-from runtime.configuration import PATH_VARIABLE, load
+from runtime.configuring.configuration import PATH_VARIABLE, load
 from runtime.demo.story import Tell
-from runtime.devserver import DevServer
 from runtime.parts import open_parts
-from runtime.temporal_cli import find_or_obtain
+from runtime.temporal.devserver import DevServer
+from runtime.temporal.temporal_cli import find_or_obtain
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, BigCommerceTwin, Profile, StoreSettings
 from sandbox.fusion import FusionTwin
 from sandbox.kit import serve

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.arrivals import describe, measure
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 
 SAMPLE = 10
 

@@ -10,7 +10,7 @@ from crash.report import Report
 from crash.settings import QUICK
 from support.processes import Nursery
 
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 
 REPORT = pytest.StashKey[Report]()
 

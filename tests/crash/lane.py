@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 
 from contracts import names
 from contracts.flow import Decided, Decision, FlowState, State
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Shape, draft, statuses
 from sandbox.bigcommerce.profiles import EU_SHOP
 from sandbox.bigcommerce.store import Store, StoreSettings

@@ -21,11 +21,11 @@ from temporalio.worker._worker import load_default_build_id
 import activities.heartbeat
 import runtime.cli  # everything a child could need, before the first fork
 import runtime.serving
-from runtime.configuration import load
-from runtime.connect import connect
-from runtime.logs import configure_logs
+from runtime.configuring.configuration import load
+from runtime.observing.logs import configure_logs
 from runtime.serving import serve_gateway, serve_worker, stop_on_signals
-from runtime.starting import TemporalStarter
+from runtime.temporal.connect import connect
+from runtime.temporal.starting import TemporalStarter
 from store import KeyRing
 from store.deliveries import Deliveries
 from store.groups import Groups

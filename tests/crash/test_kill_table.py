@@ -16,7 +16,7 @@ from crash.report import Report, Verdict
 from crash.table import Row, rows
 from support.processes import Nursery
 
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 
 LANES = int(os.environ.get("CRASH_LANES", "4"))
 

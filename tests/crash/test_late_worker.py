@@ -14,7 +14,7 @@ from activities.collaborators import Collaborators
 from activities.importing import ImportingActivities
 from contracts.flow import State
 from contracts.steps import GroupStep
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Shape, draft
 from store.groups import Groups
 from store.rows import GroupState

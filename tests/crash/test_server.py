@@ -10,7 +10,7 @@ from crash.settings import QUICK
 from support.processes import Nursery
 
 from contracts.flow import State
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 
 ORDERS = 12
 

@@ -12,7 +12,7 @@ from support.processes import Nursery
 from support.stack import eventually
 
 from contracts.flow import State
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import statuses
 
 PAIRS = HURRY["flush_after"].replace("0.3", "600\nflush_count = 2", 1)

@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 
 from contracts import names
 from contracts.flow import FlowState, State
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 
 ORDERS = 8
 EDITS = 25

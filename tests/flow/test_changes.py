@@ -13,7 +13,7 @@ from temporalio.client import WorkflowExecutionStatus
 from contracts import names
 from contracts.flow import Decided, Decision, State
 from mapping.edits import sale_fingerprint
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Draft, Shape, draft, statuses
 from sandbox.kit import Exchange
 

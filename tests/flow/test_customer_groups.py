@@ -9,7 +9,7 @@ from support.stack import Stack, journals_of, open_stack
 from contracts.configuration import Configuration, Rule, RuleConditions
 from contracts.flow import State
 from contracts.journal import Purpose
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Shape, draft
 
 WHOLESALE = "101-120-41900-0000"

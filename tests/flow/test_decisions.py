@@ -16,8 +16,8 @@ from contracts import names
 from contracts.configuration import Configuration, MappingSet, Rule
 from contracts.flow import Decided, Decision, State
 from contracts.journal import Purpose
-from runtime.devserver import DevServer
-from runtime.standing import standing
+from runtime.operations.standing import standing
+from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, Draft, Profile, Shape, draft
 from sandbox.fusion import Journal, JournalLine
 from sandbox.fusion.demo_world import US_LEDGER

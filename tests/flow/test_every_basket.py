@@ -11,7 +11,7 @@ from support.stack import Stack, eventually, journals_of, open_stack
 
 from contracts.configuration import Configuration
 from contracts.flow import FlowResult, State
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, Draft, Shape, StoreSettings, draft, statuses
 from sandbox.bigcommerce.orders import NOT_EVERYDAY
 from sandbox.bigcommerce.shop import Truth

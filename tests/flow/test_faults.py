@@ -31,7 +31,7 @@ import activities.failures
 from contracts import names
 from contracts.configuration import Configuration
 from contracts.flow import State
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 
 LANES: Final = 4
 UNKNOWN: Final = 12.0

@@ -23,7 +23,7 @@ from support.stack import FAST, Stack, journals_of, open_stack
 from contracts import names
 from contracts.configuration import Configuration
 from contracts.flow import State
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from contracts import names
 from contracts.configuration import Configuration
 from contracts.flow import PollInput, State
 from contracts.steps import Polled
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Shape, draft, statuses
 
 SEND: dict[str, Any] = {"method": "POST", "path": "/erpintegrations", "body": "importBulkData"}

@@ -31,7 +31,7 @@ from support.stack import FAST, Stack, eventually, journals_of, open_stack
 import activities.outcome
 from contracts.configuration import BigCommerceConnection, Configuration
 from contracts.flow import State
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 from sandbox.fusion.demo_world import US_LEDGER
 from sandbox.kit import Exchange
 

@@ -25,7 +25,7 @@ from temporalio.service import RPCError
 from contracts import names
 from contracts.configuration import Configuration
 from contracts.flow import FlowState, State
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 from sandbox.fusion.demo_world import SOURCE, US_LEDGER
 from sandbox.kit import Exchange
 

@@ -22,8 +22,8 @@ from replay.history_files import HISTORIES
 from replay.order_scenes import Open
 from replay.stage import open_stage
 
-from runtime.devserver import DevServer
-from runtime.temporal_cli import find_or_obtain
+from runtime.temporal.devserver import DevServer
+from runtime.temporal.temporal_cli import find_or_obtain
 
 Scene = Callable[[Open], Awaitable[None]]
 

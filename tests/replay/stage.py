@@ -22,10 +22,10 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from contracts import names
 from contracts.configuration import Configuration, FusionConnection
 from contracts.flow import Decided, Decision, State
-from runtime.codec import EncryptionCodec
-from runtime.connect import connect
-from runtime.devserver import DevServer
-from runtime.starting import TemporalStarter
+from runtime.temporal.codec import EncryptionCodec
+from runtime.temporal.connect import connect
+from runtime.temporal.devserver import DevServer
+from runtime.temporal.starting import TemporalStarter
 from sandbox.bigcommerce import US_SHOP, Draft, Shape, draft
 from sandbox.fusion.demo_world import US_LEDGER
 from workflows.patience import Patience

@@ -21,7 +21,7 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import Replayer
 
 import workflows
-from runtime.plugin import MlConnectorPlugin
+from runtime.temporal.plugin import MlConnectorPlugin
 from runtime.worker import WORKFLOWS
 from store import KeyRing
 

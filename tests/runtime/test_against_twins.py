@@ -9,12 +9,12 @@ import pytest
 
 from contracts.configuration import BigCommerceConnection, FusionConnection
 from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET
-from runtime.check import Probes, check
-from runtime.configuration import ConfigurationFile, read
-from runtime.connections_test import FUSION_PATHS, try_bigcommerce, try_fusion
-from runtime.findings import EXIT_CODES, Finding, Level, worst
+from runtime.checking.check import Probes, check
+from runtime.checking.connections_test import FUSION_PATHS, try_bigcommerce, try_fusion
+from runtime.checking.findings import EXIT_CODES, Finding, Level, worst
+from runtime.checking.probes import OpenProbes, open_probes, secret_findings
+from runtime.configuring.configuration import ConfigurationFile, read
 from runtime.parts import open_store
-from runtime.probes import OpenProbes, open_probes, secret_findings
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, BigCommerceTwin, Shape, StoreSettings, draft
 from sandbox.fusion import FusionTwin
 from sandbox.kit import serve

@@ -9,9 +9,9 @@ from clients.errors import Forbidden, NotFound, Unavailable, VendorError
 from clients.oracle_fusion import BusinessUnit, CombinationState
 from contracts.bigcommerce import StoreCurrency, StoreInformation
 from contracts.journal import LedgerFacts, Period
-from runtime.check import Probes, check
-from runtime.configuration import ConfigurationFile, read
-from runtime.findings import EXIT_CODES, Finding, Level, worst
+from runtime.checking.check import Probes, check
+from runtime.checking.findings import EXIT_CODES, Finding, Level, worst
+from runtime.configuring.configuration import ConfigurationFile, read
 
 TODAY = dt.date(2026, 3, 15)
 Write = Callable[..., Path]

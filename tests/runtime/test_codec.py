@@ -1,7 +1,7 @@
 import pytest
 from temporalio.api.common.v1 import Payload
 
-from runtime.codec import COMPRESS_FROM, OFFLOAD_FROM, EncryptionCodec, UnreadablePayloadError
+from runtime.temporal.codec import COMPRESS_FROM, OFFLOAD_FROM, EncryptionCodec, UnreadablePayloadError
 from store.keyring import KeyMissing, KeyRing
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from contracts.configuration import Configuration
-from runtime.configuration import default_path, load, read
-from runtime.mistakes import ConfigurationErrors, Mistake
+from runtime.configuring.configuration import default_path, load, read
+from runtime.configuring.mistakes import ConfigurationErrors, Mistake
 
 Write = Callable[..., Path]
 

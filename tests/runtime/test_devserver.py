@@ -20,16 +20,16 @@ with workflow.unsafe.imports_passed_through():  # the workflows below are loaded
 
     from contracts.configuration import TemporalSettings
     from contracts.names import SEARCH_ATTRIBUTES
-    from runtime.connect import (
+    from runtime.observing.log_context import LOG_FIELDS
+    from runtime.temporal.connect import (
         SearchAttributesError,
         TemporalUnreachableError,
         connect,
         connect_options,
         register_search_attributes,
     )
-    from runtime.devserver import DevServer, DevServerError
-    from runtime.log_context import LOG_FIELDS
-    from runtime.plugin import MlConnectorPlugin
+    from runtime.temporal.devserver import DevServer, DevServerError
+    from runtime.temporal.plugin import MlConnectorPlugin
     from store.keyring import KeyRing
 
 SECRET = "canary-4711"

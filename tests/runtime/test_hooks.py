@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from activities.bigcommerce_shop import ORDER_SCOPES
 from contracts.secret_names import ACCESS_TOKEN, WEBHOOK_HEADER
 from runtime.cli import application
-from runtime.configuration import load
+from runtime.configuring.configuration import load
 from runtime.parts import open_store
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, BigCommerceTwin, StoreSettings
 from sandbox.kit import serve

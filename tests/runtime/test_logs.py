@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import structlog
 
-from runtime.logs import bound, configure_logs
-from runtime.redaction import Redactor
+from runtime.observing.logs import bound, configure_logs
+from runtime.observing.redaction import Redactor
 
 SECRET = 'cl1ent/secret "4711"='
 

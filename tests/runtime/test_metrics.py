@@ -1,7 +1,7 @@
 import socket
 import urllib.request
 
-from runtime.metrics import telemetry
+from runtime.observing.metrics import telemetry
 
 
 def free_pair() -> int:

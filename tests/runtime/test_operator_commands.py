@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from contracts.flow import State
 from runtime.cli import application
-from runtime.deciding import DecisionError, NotInReviewError, UnansweredError, decide, decision_on, find_item
+from runtime.operations.deciding import DecisionError, NotInReviewError, UnansweredError, decide, decision_on, find_item
 from sandbox.bigcommerce import US_SHOP, Shape, draft
 
 Typed = Callable[..., Awaitable[Result]]

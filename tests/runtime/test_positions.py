@@ -1,4 +1,4 @@
-from runtime.positions import locate
+from runtime.configuring.positions import locate
 
 TEXT = """\
 environment = "test"

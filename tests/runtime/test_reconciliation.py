@@ -22,12 +22,12 @@ from contracts.flow import State
 from contracts.journal import Journal, JournalLine, Problem, Purpose
 from contracts.sale import OrderSnapshot, Sale, SaleCharge, SaleLine, SaleTender
 from runtime.commands.reconcile import print_reconciliation
-from runtime.configuration import load
-from runtime.connect import connect
-from runtime.deciding import DecisionError, NotInReviewError, decide, decision_on, find_item
-from runtime.devserver import DevServer
-from runtime.reconciliation import ReconciledStore, Verdict, reconcile, reconcile_store
-from runtime.starting import TemporalStarter
+from runtime.configuring.configuration import load
+from runtime.operations.deciding import DecisionError, NotInReviewError, decide, decision_on, find_item
+from runtime.operations.reconciliation import ReconciledStore, Verdict, reconcile, reconcile_store
+from runtime.temporal.connect import connect
+from runtime.temporal.devserver import DevServer
+from runtime.temporal.starting import TemporalStarter
 from sandbox.bigcommerce import US_SHOP, Shape, draft
 from store import KeyRing, Store, Vault
 from store.rows import AuditEvent, DocumentRow, GroupState

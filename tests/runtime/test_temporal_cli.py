@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.temporal_cli import (
+from runtime.temporal.temporal_cli import (
     TemporalCliMissing,
     cache_directory,
     cached_binary,
@@ -35,7 +35,7 @@ printf '#!/bin/sh\\necho "temporal version 0.0.0-DEV (Server 1.29.1)"\\n' > "$GO
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     """A machine where the SDK's download is not reachable and nothing is installed."""
-    monkeypatch.setattr("runtime.temporal_cli._DOWNLOAD", "import sys; sys.exit('no route to the download')")
+    monkeypatch.setattr("runtime.temporal.temporal_cli._DOWNLOAD", "import sys; sys.exit('no route to the download')")
     return {"PATH": str(tmp_path / "bin"), "ML_CONNECTOR_CACHE": str(tmp_path / "cache")}
 
 

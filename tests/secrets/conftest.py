@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL
 from support.leaks.story import Story, tell
 from support.postgres import new_database, postgres_server
 
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 
 
 @pytest.fixture(scope="session")

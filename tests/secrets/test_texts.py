@@ -10,8 +10,8 @@ from support.stack import Stack
 
 from clients.errors import VendorError
 from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET
-from runtime.plugin import MlConnectorPlugin
-from runtime.redaction import redactor
+from runtime.observing.redaction import redactor
+from runtime.temporal.plugin import MlConnectorPlugin
 from sandbox.bigcommerce import Shape, draft
 from store import KeyRing, Vault
 

@@ -21,10 +21,10 @@ from contracts.configuration import Configuration, TemporalSettings
 from contracts.flow import FlowResult, FlowState, State
 from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET
 from contracts.starting import StartRequest
-from runtime.configuration import load
-from runtime.connect import connect, register_search_attributes
-from runtime.devserver import DevServer
+from runtime.configuring.configuration import load
 from runtime.parts import open_parts
+from runtime.temporal.connect import connect, register_search_attributes
+from runtime.temporal.devserver import DevServer
 from runtime.worker import run_worker
 from sandbox.bigcommerce import BigCommerceTwin
 from sandbox.bigcommerce.profiles import EU_SHOP, US_SHOP

@@ -16,9 +16,9 @@ from temporalio.common import SearchAttributeKey
 from contracts.configuration import TemporalSettings
 from contracts.flow import OrderToJournalInput
 from contracts.starting import StartError, StartRequest
-from runtime.connect import connect
-from runtime.devserver import DevServer
-from runtime.starting import TemporalStarter
+from runtime.temporal.connect import connect
+from runtime.temporal.devserver import DevServer
+from runtime.temporal.starting import TemporalStarter
 from store import Store
 from store.keyring import KeyRing
 

@@ -37,7 +37,7 @@ from temporalio.client import Client
 from contracts import names
 from contracts.flow import State
 from runtime.demo import __file__ as demo_room
-from runtime.devserver import DevServer
+from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, BigCommerceTwin, Shape, Shop, StoreSettings, draft
 from sandbox.bigcommerce.webhooks import signature
 from sandbox.fusion import TOKEN_PATH, FusionTwin

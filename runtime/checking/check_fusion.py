@@ -10,9 +10,9 @@ from clients.oracle_fusion import BusinessUnit, CombinationState
 from contracts.configuration import Books, FusionConnection, Integration, MappingSet, Rule
 from contracts.journal import LedgerFacts, Period
 from mapping.rules import FROM_BOOKS, parse_account
-from runtime.configuration import ConfigurationFile
-from runtime.findings import Finding, Level, refused
-from runtime.positions import Path
+from runtime.checking.findings import Finding, Level, refused
+from runtime.configuring.configuration import ConfigurationFile
+from runtime.configuring.positions import Path
 
 T = TypeVar("T")
 

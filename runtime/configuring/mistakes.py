@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from contracts.configuration import Configuration
 from contracts.model import Frozen
-from runtime.positions import Path, Positions
+from runtime.configuring.positions import Path, Positions
 
 
 class Mistake(Frozen):

@@ -9,7 +9,7 @@ from clients.bigcommerce import BigCommerceClient
 from clients.oracle_fusion import FusionClient
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection
 from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET, WEBHOOK_HEADER
-from runtime.findings import Finding, Level
+from runtime.checking.findings import Finding, Level
 from runtime.parts import open_store, secret_of
 from store import KeyRing, StoreOutdated
 

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from clients.errors import VendorError
 from contracts.bigcommerce import StoreCurrency, StoreInformation
 from contracts.configuration import BigCommerceConnection
-from runtime.configuration import ConfigurationFile
-from runtime.findings import Finding, Level, refused
-from runtime.positions import Path
+from runtime.checking.findings import Finding, Level, refused
+from runtime.configuring.configuration import ConfigurationFile
+from runtime.configuring.positions import Path
 
 
 class ShopProbe(Protocol):

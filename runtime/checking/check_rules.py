@@ -6,8 +6,8 @@ from typing import Final
 from contracts.journal import Purpose
 from contracts.names import WORKFLOW_QUEUE, vendor_queue
 from mapping.rule_coverage import unreachable
-from runtime.configuration import ConfigurationFile
-from runtime.findings import Finding, Level
+from runtime.checking.findings import Finding, Level
+from runtime.configuring.configuration import ConfigurationFile
 
 POLLERS_PER_QUEUE: Final = 5
 """The SDK's default, for workflow and for activity tasks each."""

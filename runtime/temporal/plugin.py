@@ -13,8 +13,8 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from runtime.codec import EncryptionCodec
-from runtime.log_context import LogContextInterceptor
+from runtime.observing.log_context import LogContextInterceptor
+from runtime.temporal.codec import EncryptionCodec
 from store.keyring import KeyRing
 
 PASSTHROUGH: Final = (

@@ -10,7 +10,7 @@ from pydantic import HttpUrl
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection, Integration
 from contracts.model import Frozen
 from mapping.rules import FROM_BOOKS, parse_account
-from runtime.positions import Path
+from runtime.configuring.positions import Path
 
 _TEMPLATE_FIELDS: Final = frozenset({"data_access_set_id", "source_id", "ledger_id", "group_id"})
 _TEMPLATES: Final = ("parameters", "purge_parameters", "posting_parameters")

@@ -23,7 +23,7 @@ CORE_LOGGER: Final = "temporalio.core"
 
 @functools.cache
 def telemetry(host: str = "127.0.0.1", port: int | None = None) -> Runtime:
-    """The Temporal runtime of this process, made once: pass it to `runtime.connect.connect`.
+    """The Temporal runtime of this process, made once: pass it to `runtime.temporal.connect.connect`.
 
     With `port`, metrics are served: the SDK's on it, ours on the next. Without, none are. The SDK's core logs through
     Python either way, and so through the redactor. Raises `ValueError` when the port is taken.

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from contracts.configuration import FusionConnection
-from runtime.check_fusion import LedgerProbe, prove_fusion
-from runtime.check_rules import poller_finding, rule_findings
-from runtime.check_shop import ShopProbe, prove_shop
-from runtime.configuration import ConfigurationFile
-from runtime.findings import Finding, Level
+from runtime.checking.check_fusion import LedgerProbe, prove_fusion
+from runtime.checking.check_rules import poller_finding, rule_findings
+from runtime.checking.check_shop import ShopProbe, prove_shop
+from runtime.checking.findings import Finding, Level
+from runtime.configuring.configuration import ConfigurationFile
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from contracts import names
 from contracts.configuration import BigCommerceConnection, Configuration
 from contracts.journal import Journal
 from contracts.model import Frozen, Instant
-from runtime.deciding import ReviewItem, review_items
-from runtime.ledger_journals import KIND
+from runtime.operations.deciding import ReviewItem, review_items
+from runtime.operations.ledger_journals import KIND
 from store import Store
 from store.overview import Membership
 from store.rows import AuditRow, DocumentRow, PostingRow, Receipt

@@ -24,9 +24,9 @@ from contracts import names
 from contracts.configuration import Integration
 from contracts.flow import State
 from contracts.model import Amount, Frozen, Instant
-from runtime.deciding import ReviewItem, review_items
-from runtime.ledger_journals import KIND, LedgerSide, ledger_side, reference_of
-from runtime.source_sales import SoldOrder, sold_orders, sold_since
+from runtime.operations.deciding import ReviewItem, review_items
+from runtime.operations.ledger_journals import KIND, LedgerSide, ledger_side, reference_of
+from runtime.operations.source_sales import SoldOrder, sold_orders, sold_since
 from store import Store
 from store.rows import DocumentRow, PostingRow, PostingState, Reconciliation
 

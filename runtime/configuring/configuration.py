@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from contracts.configuration import Configuration, MappingSet
 from mapping.rules_csv import RuleTableError, read_rules
-from runtime import positions
-from runtime.agreement import Disagreement, disagreements
-from runtime.mistakes import ConfigurationErrors, Mistake, shape_mistakes, written
+from runtime.configuring import positions
+from runtime.configuring.agreement import Disagreement, disagreements
+from runtime.configuring.mistakes import ConfigurationErrors, Mistake, shape_mistakes, written
 
 PATH_VARIABLE: Final = "ML_CONNECTOR_CONFIG"
 DEFAULT_PATH: Final = Path("connector.toml")

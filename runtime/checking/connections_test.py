@@ -14,7 +14,7 @@ from clients.oracle_fusion import Description, Pod
 from contracts.bigcommerce import Hook, OrderListing, StoreCurrency, StoreInformation
 from contracts.configuration import BigCommerceConnection, FusionConnection
 from contracts.journal import LedgerFacts
-from runtime.findings import Finding, Level, refused
+from runtime.checking.findings import Finding, Level, refused
 
 SKEW_WARNING: Final = 30.0
 SKEW_LIMIT: Final = 240.0

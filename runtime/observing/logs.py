@@ -1,7 +1,7 @@
 """Logging of every process: one JSON object a line on standard error, or columns for a person at a terminal.
 
-All libraries log through it too. Each line carries the job, document and workflow it belongs to (`runtime.log_context`,
-or `bound`), and passes the redactor last, so that a secret cannot get out by a message, a field or a traceback.
+All libraries log through it too. Each line carries the job, document and workflow it belongs to
+(`runtime.observing.log_context`, or `bound`), and passes the redactor last, so that a secret cannot get out by a message, a field or a traceback.
 """
 
 import contextlib
@@ -13,8 +13,8 @@ from typing import Any, Final, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from runtime.log_context import LOG_FIELDS
-from runtime.redaction import Redactor, redactor
+from runtime.observing.log_context import LOG_FIELDS
+from runtime.observing.redaction import Redactor, redactor
 
 Form = Literal["json", "text"]
 

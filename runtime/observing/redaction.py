@@ -64,4 +64,4 @@ class Redactor:
 
 
 redactor: Final = Redactor()
-"""The one of this process: `runtime.logs` applies it to every line."""
+"""The one of this process: `runtime.observing.logs` applies it to every line."""

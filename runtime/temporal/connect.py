@@ -15,7 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.configuration import TemporalSettings
 from contracts.names import SEARCH_ATTRIBUTES
-from runtime.plugin import MlConnectorPlugin
+from runtime.temporal.plugin import MlConnectorPlugin
 from store.keyring import KeyRing
 
 DEFAULT_ADDRESS: Final = "localhost:7233"

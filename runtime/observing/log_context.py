@@ -30,7 +30,7 @@ from temporalio.worker import (
 HEADER: Final = "mlc-log"
 
 LOG_FIELDS: Final[ContextVar[Mapping[str, str | int]]] = ContextVar("ml_connector_log_fields")
-"""What `runtime.logs` adds to every line: job, document, workflow_id and, in activities, activity and attempt."""
+"""What the log adds to every line: job, document, workflow_id and, in activities, activity and attempt."""
 
 _KEYS: Final = (
     ("job", SearchAttributeKey.for_keyword("MlcJob"), "job"),

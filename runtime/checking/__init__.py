@@ -1,0 +1,1 @@
+"""Proving a configuration: against itself, against Fusion, against the shops, before anything is posted."""

@@ -1,0 +1,1 @@
+"""Logs, their context and redaction, and metrics."""
