@@ -11,6 +11,7 @@ from pydantic import Field, HttpUrl, model_validator
 
 from contracts.journal import Purpose
 from contracts.model import Frozen
+from contracts.receivable import ReferenceHome, TaxCode
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 """Ids appear in URLs, workflow ids and references: lower case, digits and hyphens, at most 40 characters."""
@@ -67,6 +68,8 @@ class FusionConnection(Frozen):
     timeout: float = Field(default=60.0, gt=0)
     import_timeout: float = Field(default=120.0, gt=0)
     """HTTP deadline of `importBulkData`, seconds. The send lease lasts as long."""
+    create_timeout: float = Field(default=60.0, gt=0)
+    """HTTP deadline of a synchronous create, seconds. Its send lease lasts as long."""
     settle: float = Field(default=60.0, ge=0)
     """Seconds after a lease ends before another attempt may look (commit delay of the pod)."""
     requests_per_minute: int = Field(default=600, gt=0)
@@ -102,6 +105,29 @@ class BigCommerceConnection(Frozen):
 Connection = Annotated[FusionConnection | BigCommerceConnection, Field(discriminator="system")]
 
 
+class ReceivableBooks(Frozen):
+    """How one channel and currency is billed in Receivables; the channel's `target` is then `receivable`."""
+
+    transaction_source: str
+    transaction_type: str
+    customer_account: str
+    """Account number of the customer that stands for this store."""
+    bill_to_site: str = ""
+    """The account's primary bill-to site when empty."""
+    payment_terms: str = ""
+    """The customer's own when empty."""
+    reference_home: ReferenceHome = "transaction_number"
+    """`transaction_number` needs a manually numbered source; the others where numbering is Fusion's."""
+    flexfield_context: str = "ML Connector"
+    flexfield_attribute: str = "reference"
+    """Name of the attribute in the line transaction flexfield, for the home `line_flexfield`."""
+    tax: Literal["manual_lines", "tax_lines"] = "manual_lines"
+    """`manual_lines`: each tax title is an invoice line of its own, distributed to its tax account, and Fusion
+    calculates nothing; `tax_lines`: lines of Fusion's tax engine, named by `tax_codes`."""
+    tax_codes: dict[str, TaxCode] = Field(default_factory=dict)
+    """By the shop's tax title; only for `tax_lines`."""
+
+
 class Books(Frozen):
     """Where sales of one channel and currency are booked."""
 
@@ -116,6 +142,8 @@ class Books(Frozen):
     business_unit: str
     conversion_type: str | None = None
     """Required when `currency` differs from the ledger's, e.g. "Corporate"."""
+    receivable: ReceivableBooks | None = None
+    """Required when the channel's target is `receivable`."""
 
 
 class Channel(Frozen):
@@ -124,6 +152,8 @@ class Channel(Frozen):
     name: str = ""
     revenue_owner: Literal["order_to_journal"] = "order_to_journal"
     """The one flow that bills this channel (design rule 6)."""
+    target: Literal["journal", "receivable"] = "journal"
+    """What an order becomes: a general ledger journal, or an invoice in Receivables."""
 
 
 class PostingPolicy(Frozen):

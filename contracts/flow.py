@@ -59,6 +59,8 @@ class OrderToJournalInput(Frozen):
     mapping_version: int | None = None
     """Version of the mapping set to use; the configured one when absent."""
     parked: Parked | None = None
+    epoch: int = 0
+    """The highest epoch of the store that earlier runs saw (design rule 3)."""
 
 
 class FlowResult(Frozen):
@@ -83,6 +85,13 @@ class Decision(Frozen):
     """For `mark_posted`: the name of the journal's batch in Fusion, verified there."""
 
 
+class Remapped(Frozen):
+    """Signal `remapped`: this version of the mapping set is in effect now."""
+
+    mapping_set: str
+    version: int
+
+
 class Decided(Frozen):
     """Answer to a decision."""
 
@@ -101,6 +110,7 @@ class JournalGroupsInput(Frozen):
     flush_count: int
     limit: int | None = None
     """Smaller groups while a refusal names no journal, so that the bad one is found by halving."""
+    epoch: int = 0
 
 
 class Released(Frozen):
@@ -122,6 +132,8 @@ class JournalImportInput(Frozen):
     parked: Parked | None = None
     following: bool = False
     """Imported and released; only the posting is still followed."""
+    epoch: int = 0
+    """Of its sealing."""
 
 
 class ImportResult(Frozen):

@@ -28,6 +28,8 @@ class Purpose(StrEnum):
     FEE = "fee"
     TAX = "tax"
     CLEARING = "clearing"
+    RECEIVABLE = "receivable"
+    """The receivable distribution of an invoice; without a rule it is Fusion's own AutoAccounting."""
     STORE_CREDIT = "store_credit"
     GIFT_CERTIFICATE = "gift_certificate"
     """Liability, for certificates redeemed (debit) and sold (credit)."""

@@ -4,6 +4,7 @@ Changing a value here changes the identity of running work: add, never rename.
 Ids carry business keys only, no personal data, no run ids and no random parts.
 """
 
+import base64
 import hashlib
 from typing import Final
 
@@ -21,6 +22,8 @@ STAGED: Final = "staged"
 """Signal to journal-groups: lines wait in the outbox."""
 FATE: Final = "fate"
 """Signal to a document's workflow: what became of its journal."""
+REMAPPED: Final = "remapped"
+"""Signal to a document in review: a newer version of its mapping set is in effect."""
 RELEASED: Final = "released"
 """Signal from journal-import to journal-groups: the import no longer occupies its ledger and source."""
 DECIDE: Final = "decide"
@@ -78,3 +81,14 @@ def journal_reference(tenant: str, connection: str, kind: str, document_id: str,
     if len(reference) <= 80:
         return reference
     return "mlc-" + hashlib.sha256(reference.encode()).hexdigest()[:40]
+
+
+def short_reference(reference: str, length: int) -> str:
+    """A reference for a home of few characters: itself where it fits, else a hash in capitals and digits.
+
+    The hash is `M` and the first characters of the base32 SHA-256; 19 of them are 95 bits.
+    """
+    if len(reference) <= length:
+        return reference
+    digest = base64.b32encode(hashlib.sha256(reference.encode()).digest()).decode()
+    return "M" + digest[: length - 1]

@@ -4,6 +4,7 @@ from typing import Literal
 
 from contracts.journal import FateKind, Journal, JournalFate, LedgerFacts, Period, Problem
 from contracts.model import Frozen, Instant
+from contracts.receivable import Invoice
 from contracts.sale import OrderSnapshot
 
 
@@ -44,6 +45,8 @@ class FetchedOrder(Frozen):
     """The fingerprint together with the facts that decide whether the order is posted at all."""
     settled: SettledDocument | None = None
     pace: Pace
+    epoch: int = 0
+    """The store's, when it was read (design rule 3)."""
 
 
 class Lookups(Frozen):
@@ -83,9 +86,11 @@ class MapOrder(Frozen):
 
 
 class Mapped(Frozen):
-    """What mapping made of a snapshot: exactly one of the four."""
+    """What mapping made of a snapshot: exactly one of the five."""
 
     journal: Journal | None = None
+    invoice: Invoice | None = None
+    """For channels whose target is `receivable`."""
     skipped: str = ""
     """A reason with a name: "status Incomplete is not postable"."""
     problems: tuple[Problem, ...] = ()
@@ -104,6 +109,8 @@ class StageJournal(Frozen):
     job: str = ""
     decided_at: Instant | None = None
     """The workflow's time; a step that another one followed meanwhile is refused."""
+    epoch: int = 0
+    """The highest the workflow saw; a store that is behind it posts nothing."""
 
 
 class Staged(Frozen):
@@ -111,12 +118,53 @@ class Staged(Frozen):
 
     `staged`: its lines wait for the next group · `unchanged`: this version is staged or in a group already ·
     `in_group`: an earlier version is in an import whose fate is open · `fated`: this very version has a final fate ·
-    `edited_after_posting`: another version is in the ledger · `superseded`: another step came later, nothing was done.
+    `edited_after_posting`: another version is in the ledger · `superseded`: another step came later, nothing was done ·
+    `behind`: the store was restored from a backup, nothing is posted until it is recovered; `sentence` says so.
     """
 
-    outcome: Literal["staged", "unchanged", "in_group", "fated", "edited_after_posting", "superseded"]
+    outcome: Literal["staged", "unchanged", "in_group", "fated", "edited_after_posting", "superseded", "behind"]
     reference: str
     fate: JournalFate | None = None
+    sentence: str = ""
+
+
+class PostInvoice(Frozen):
+    """Create one invoice, or find that it is there."""
+
+    integration: str
+    connection: str
+    order_id: str
+    invoice: Invoice
+    fingerprint: str
+    modified_at: Instant
+    ordinal: int
+    job: str = ""
+    decided_at: Instant | None = None
+    epoch: int = 0
+    declared_absent: bool = False
+    """A person has looked: what was sent never arrived, and is to be sent again."""
+    who: str = ""
+    """Who declared it, and why: for the audit trail."""
+    why: str = ""
+
+
+class Created(Frozen):
+    """Where a document stands that is created by one call (design rule 2).
+
+    `posted`: it is there, as we meant it · `in_doubt`: sent or being sent, run the same step again at `until` ·
+    `edited_after_posting`: another version is there · `superseded`: another step came later, nothing was done ·
+    `behind`: the store was restored from a backup · `review`: a person must look, `problem` says at what.
+    """
+
+    outcome: Literal["posted", "in_doubt", "edited_after_posting", "superseded", "behind", "review"]
+    reference: str
+    target_id: str = ""
+    """The vendor's own key."""
+    target_number: str = ""
+    """The number people see."""
+    sentence: str = ""
+    until: Instant | None = None
+    problem: Problem | None = None
 
 
 class SettleDocument(Frozen):
@@ -176,6 +224,8 @@ class SealGroup(Frozen):
     flush_count: int
     limit: int
     workflow_id: str
+    epoch: int = 0
+    """The highest the workflow saw."""
 
 
 class SealedGroup(Frozen):
@@ -184,6 +234,10 @@ class SealedGroup(Frozen):
     group_id: int | None = None
     journals: int = 0
     due_in: float | None = None
+    epoch: int = 0
+    """The store's, after sealing: every sealed group advances it."""
+    behind: str = ""
+    """Set when the store was restored from a backup: nothing is sealed; the sentence says what to do."""
 
 
 class GroupStep(Frozen):
@@ -193,16 +247,20 @@ class GroupStep(Frozen):
     ledger: str
     source: str
     group_id: int
+    epoch: int = 0
+    """Of the sealing; a store that is behind it sends nothing."""
 
 
 class Submission(Frozen):
     """What is known of a group's import request.
 
     `submitted`: Fusion has it, as `request_id` · `in_doubt`: sent or being sent, look again at `until` ·
-    `unknown`: not found within the limit; `problem` says what is known.
+    `unknown`: not found within the limit; `problem` says what is known · `behind`: the store was restored from a
+    backup, nothing was sent; `sentence` says what to do.
     """
 
-    state: Literal["submitted", "in_doubt", "unknown"]
+    state: Literal["submitted", "in_doubt", "unknown", "behind"]
+    sentence: str = ""
     request_id: int | None = None
     until: Instant | None = None
     problem: Problem | None = None

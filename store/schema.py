@@ -54,6 +54,8 @@ connections = Table(
     Column("sentence", Text, nullable=False),
     Column("since", UtcInstant, nullable=False),
     Column("marked_at", UtcInstant, nullable=False),
+    Column("identity", String(128), nullable=False, server_default=""),
+    Column("identity_sentence", Text, nullable=False, server_default=""),
 )
 
 secrets = Table(
@@ -186,6 +188,7 @@ postings = Table(
     Column("period", Text, nullable=False),
     Column("fate_code", Text, nullable=False),
     Column("fate_sentence", Text, nullable=False),
+    Column("recovered_at", UtcInstant),
     UniqueConstraint("connection", "kind", "document_id", "purpose", "ordinal"),
     Index(
         "ix_postings_staged", "fusion", "ledger", "source", "staged_at", sqlite_where=STAGED, postgresql_where=STAGED
@@ -217,6 +220,53 @@ group_members = Table(
     Column("fate", String(20), nullable=False),
     PrimaryKeyConstraint("group_id", "reference"),
     Index(None, "reference"),
+)
+
+creations = Table(
+    "creations",
+    metadata,
+    Column("reference", String(120), primary_key=True),
+    Column("tenant", String(40), nullable=False),
+    Column("integration", String(40), nullable=False),
+    Column("connection", String(40), nullable=False),
+    Column("fusion", String(40), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("document_id", String(120), nullable=False),
+    Column("purpose", String(40), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("resource", String(60), nullable=False),
+    Column("home", String(40), nullable=False),
+    Column("number", String(120), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("total", Money, nullable=False),
+    Column("accounting_date", Date),
+    Column("fingerprint", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("content", LargeBinary),
+    Column("state", String(20), nullable=False),
+    Column("job", String(200), nullable=False),
+    Column("created_at", UtcInstant, nullable=False),
+    Column("lease_token", String(120)),
+    Column("lease_until", UtcInstant),
+    Column("sent_at", UtcInstant),
+    Column("answered_at", UtcInstant),
+    Column("target_id", String(120), nullable=False),
+    Column("target_number", String(120), nullable=False),
+    Column("posted_at", UtcInstant),
+    Column("sentence", Text, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("recovered_at", UtcInstant),
+    UniqueConstraint("connection", "kind", "document_id", "purpose", "ordinal"),
+    Index("ix_creations_state", "state", "created_at"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("host", String(120), nullable=False),
+    Column("started_at", UtcInstant, nullable=False),
+    Column("seen_at", UtcInstant, nullable=False),
 )
 
 cross_references = Table(
