@@ -5,18 +5,17 @@ is not reachable, a build with Go from the Go module mirror. What was obtained i
 """
 
 import asyncio
-import contextlib
-import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+
+from runtime.temporal.go_build import Progress, alone, install, last_line
 
 VERSION: Final = "1.5.1"
 """The newest version that `go install` can build: later ones carry a `replace` directive in their module file."""
@@ -28,11 +27,6 @@ CACHE_VARIABLE: Final = "ML_CONNECTOR_CACHE"
 
 DOWNLOAD_PATIENCE: Final = 180.0
 """Seconds for the SDK's download; it gives up by itself within a second or two where the address is not reachable."""
-BUILD_PATIENCE: Final = 1200.0
-"""Seconds for the build: three and a half minutes on two cores the first time."""
-
-Progress = Callable[[str], None]
-"""Receives one line for people at a time."""
 
 
 class TemporalCliMissing(Exception):  # noqa: N818 -- says what happened
@@ -73,7 +67,7 @@ def find_or_obtain_now(progress: Progress = lambda line: None, *, environment: M
     if works(wanted):
         return wanted
     wanted.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(wanted.parent / ".lock", progress):
+    with alone(wanted.parent / ".lock", progress, what="the Temporal CLI"):
         if works(wanted):  # another process obtained it while this one waited
             return wanted
         failures = []
@@ -129,7 +123,7 @@ def _download(wanted: Path, progress: Progress, environment: Mapping[str, str]) 
             if works(found):
                 found.replace(wanted)
                 return None
-        return f"the SDK's download failed ({_last_line(run.stderr)})"
+        return f"the SDK's download failed ({last_line(run.stderr)})"
 
 
 _DOWNLOAD: Final = """
@@ -149,59 +143,14 @@ time.sleep(0.5)
 
 def _build(wanted: Path, progress: Progress, environment: Mapping[str, str]) -> str | None:
     """None when `wanted` exists afterwards, else the reason in one clause."""
-    go = shutil.which("go", path=environment.get("PATH"))
-    if go is None:
-        return "Go is not installed, so it cannot be built"
-    progress(f"Building Temporal CLI {VERSION} with Go: about four minutes on two cores, once ...")
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(dir=wanted.parent, prefix=".build-") as place, tempfile.TemporaryFile("w+") as log:
-        build = subprocess.Popen(  # noqa: S603 -- fixed arguments
-            [go, "install", "-ldflags", "-s -w", MODULE],
-            env={**environment, "GOBIN": place},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+    with tempfile.TemporaryDirectory(dir=wanted.parent, prefix=".build-") as place:
+        failure = install(
+            [MODULE], Path(place), progress, environment, what=f"Temporal CLI {VERSION}", takes="four minutes"
         )
-        try:
-            code = _await_build(build, progress, started)
-        finally:
-            if build.poll() is None:
-                build.kill()
-                build.wait()
-        log.seek(0)
-        if code is None:
-            return f"the build with Go did not end within {BUILD_PATIENCE:.0f} s"
-        if code != 0:
-            return f"the build with Go failed ({_last_line(log.read())})"
+        if failure is not None:
+            return failure
         built = next(iter(Path(place).iterdir()), None)
         if built is None:
             return "the build with Go left no binary"
         built.replace(wanted)
-    progress(f"Built in {time.monotonic() - started:.0f} s.")
     return None
-
-
-def _await_build(build: "subprocess.Popen[bytes]", progress: Progress, started: float) -> int | None:
-    while time.monotonic() - started < BUILD_PATIENCE:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return build.wait(timeout=20)
-        minutes, seconds = divmod(int(time.monotonic() - started), 60)
-        progress(f"... still building ({minutes} min {seconds:02d} s)")
-    return None
-
-
-@contextlib.contextmanager
-def _alone(lock: Path, progress: Progress) -> Iterator[None]:
-    """One process obtains, the others wait for it. The lock goes with the process that holds it."""
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("Another process is obtaining the Temporal CLI; waiting for it ...")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "no message"
