@@ -351,11 +351,34 @@ audit_events = Table(
     Column("payload_id", String(32)),
     Column("payload_key", LargeBinary),
     Column("payload", LargeBinary),
-    Column("chain", String(64)),
-    Column("chained_at", UtcInstant),
     Index("ix_audit_events_document", "connection", "kind", "document_id", "id"),
     Index("ix_audit_events_tail", "tenant", "id"),
     sqlite_autoincrement=True,
+)
+
+audit_seals = Table(
+    "audit_seals",
+    metadata,
+    Column("tenant", String(40), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("first_id", BigInteger, nullable=False),
+    Column("last_id", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("sealed_at", UtcInstant, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("marks", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tenant", "number"),
+    UniqueConstraint("tenant", "first_id"),
+)
+
+audit_heads = Table(
+    "audit_heads",
+    metadata,
+    Column("tenant", String(40), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
 )
 
 reconciliations = Table(

@@ -59,14 +59,6 @@ async def test_the_database_refuses_to_rewrite_the_audit_trail(store: Store, fre
     assert [one.sentence for one in await store.audit.of(fresh, "order", "1")] == ["Order 1 was posted."]
 
 
-async def test_an_audit_event_is_chained_once(store: Store, fresh: str) -> None:
-    await store.audit.append([_event(fresh, "posted")])
-    chain = text("UPDATE audit_events SET chain = :hash WHERE connection = :connection")
-    await store._database.write(lambda at: at.execute(chain, {"hash": "a" * 64, "connection": fresh}) and None)
-    with pytest.raises(StoreFault):
-        await store._database.write(lambda at: at.execute(chain, {"hash": "b" * 64, "connection": fresh}) and None)
-
-
 async def test_a_mapping_version_never_changes_its_rules(store: Store, fresh: str) -> None:
     rules = (Rule(id="shirts", purpose=Purpose.REVENUE, account="101-41000"),)
     mapping = MappingSet(id=fresh, version=3, segments=("company", "account"), balancing_segment="company", rules=rules)

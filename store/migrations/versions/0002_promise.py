@@ -1,4 +1,4 @@
-"""Documents created by one call, workers that are up, who a connection is, and what a recovery brought back."""
+"""Documents created by one call, workers, who a connection is, what a recovery brought back, audit seals."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,8 @@ depends_on = None
 
 INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(32), "sqlite")
 MONEY = sa.Numeric().with_variant(sa.String(40), "sqlite")
+AUDIT_WRITE = 7_236_118_026
+"""The advisory lock that every writer of audit events shares (`store.seals`)."""
 
 
 def upgrade() -> None:
@@ -18,6 +20,8 @@ def upgrade() -> None:
     op.add_column("postings", sa.Column("recovered_at", INSTANT, nullable=True))
     _creations()
     _workers()
+    _audit_seals()
+    _protect_audit()
 
 
 def _creations() -> None:
@@ -75,4 +79,77 @@ def _workers() -> None:
         sa.Column("started_at", INSTANT, nullable=False),
         sa.Column("seen_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
+    )
+
+
+def _audit_seals() -> None:
+    op.create_table(
+        "audit_seals",
+        sa.Column("tenant", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("first_id", sa.BigInteger(), nullable=False),
+        sa.Column("last_id", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("previous", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed_at", INSTANT, nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("marks", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "number", name=op.f("pk_audit_seals")),
+        sa.UniqueConstraint("tenant", "first_id", name=op.f("uq_audit_seals_tenant_first_id")),
+    )
+    op.create_table(
+        "audit_heads",
+        sa.Column("tenant", sa.String(length=40), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_audit_heads")),
+    )
+
+
+def _protect_audit() -> None:
+    """The database itself refuses to change or remove events and seals; only the envelopes of keys may be replaced."""
+    on_postgresql = op.get_bind().dialect.name == "postgresql"
+    on = " ON audit_events" if on_postgresql else ""
+    op.execute(f"DROP TRIGGER audit_events_keep_chain{on}")
+    op.execute(f"DROP TRIGGER audit_events_keep{'' if on_postgresql else '_update'}{on}")
+    op.drop_column("audit_events", "chain")
+    op.drop_column("audit_events", "chained_at")
+    inspector = sa.inspect(op.get_bind())
+    inspector.clear_cache()
+    fixed = {
+        table: ", ".join(one["name"] for one in inspector.get_columns(table) if one["name"] != envelope)
+        for table, envelope in (("audit_events", "payload_key"), ("audit_seals", "key"))
+    }
+    if on_postgresql:
+        _protect_on_postgresql(fixed)
+        return
+    for name, event in (
+        ("audit_events_keep_update", f"BEFORE UPDATE OF {fixed['audit_events']} ON audit_events"),
+        ("audit_seals_keep_update", f"BEFORE UPDATE OF {fixed['audit_seals']} ON audit_seals"),
+        ("audit_seals_keep_delete", "BEFORE DELETE ON audit_seals"),
+    ):
+        table = name.partition("_keep")[0]
+        op.execute(f"CREATE TRIGGER {name} {event} BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END")
+
+
+def _protect_on_postgresql(fixed: dict[str, str]) -> None:
+    op.execute(
+        "CREATE OR REPLACE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
+    )
+    for name, event in (
+        ("audit_events_keep", f"BEFORE UPDATE OF {fixed['audit_events']} OR DELETE ON audit_events FOR EACH ROW"),
+        ("audit_seals_keep", f"BEFORE UPDATE OF {fixed['audit_seals']} OR DELETE ON audit_seals FOR EACH ROW"),
+        ("audit_seals_keep_all", "BEFORE TRUNCATE ON audit_seals FOR EACH STATEMENT"),
+    ):
+        op.execute(f"CREATE TRIGGER {name} {event} EXECUTE FUNCTION refuse_audit_change()")
+    # Before a statement takes its first id: who seals can see which writers may still commit a lower one.
+    op.execute(
+        "CREATE FUNCTION announce_audit_write() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN PERFORM pg_advisory_xact_lock_shared({AUDIT_WRITE}); RETURN NULL; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER audit_events_announce BEFORE INSERT ON audit_events "
+        "FOR EACH STATEMENT EXECUTE FUNCTION announce_audit_write()"
     )
