@@ -4,11 +4,13 @@
 """
 
 from store.database import StoreError, StoreUnavailable
+from store.followed_keyring import FollowedKeyRing, follow_keys
 from store.keyring import KeyMissing, KeyRing, KeyRingError
 from store.store import Store, StoreOutdated
 from store.vault import Unsealable, Vault
 
 __all__ = [
+    "FollowedKeyRing",
     "KeyMissing",
     "KeyRing",
     "KeyRingError",
@@ -18,4 +20,5 @@ __all__ = [
     "StoreUnavailable",
     "Unsealable",
     "Vault",
+    "follow_keys",
 ]

@@ -2,17 +2,18 @@
 """The key ring: every symmetric key this installation knows, and which one seals new material.
 
 A ring is read from the environment or from a file, never from the store. Old keys stay in the ring until nothing
-sealed with them is left (`Store.rewrap`), so rotation needs no downtime.
+sealed with them is left (`Store.rewrap` and the retention of Temporal's histories), so rotation needs no downtime.
 """
 
 import base64
 import binascii
+import datetime as dt
 import json
 import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -24,7 +25,7 @@ _ID_LIMIT: Final = 40
 
 
 class KeyRingError(Exception):
-    """The ring cannot be read; the message names the place and the remedy, never a key."""
+    """The ring cannot be read, or does not fit what was sealed; the message names the remedy, never a key."""
 
 
 class KeyMissing(KeyRingError):
@@ -35,13 +36,25 @@ class KeyMissing(KeyRingError):
         self.key_id = key_id
 
 
+class _Edition(NamedTuple):
+    """One state of a ring, replaced as a whole: whoever reads it sees keys and derived keys that belong together."""
+
+    keys: Mapping[str, bytes]
+    current: str
+    since: Mapping[str, dt.datetime]
+    derived: dict[tuple[str, str, bytes], bytes]
+
+
 class KeyRing:
     """Keys by id. Immutable; `rotate` gives a new ring. Neither `repr` nor `str` shows a key."""
 
-    __slots__ = ("_current", "_keys")
+    __slots__ = ("_edition",)
 
-    def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
-        """`keys`: id -> 32 bytes. `current`: the id that seals. Raises `KeyRingError`."""
+    def __init__(self, keys: Mapping[str, bytes], current: str, since: Mapping[str, dt.datetime] | None = None) -> None:
+        """`keys`: id -> 32 bytes. `current`: the id that seals. `since`: when a key became current, where known.
+
+        Raises `KeyRingError`.
+        """
         for key_id, key in keys.items():
             if not _acceptable_id(key_id):
                 raise KeyRingError(f"Key ids are 1 to {_ID_LIMIT} letters, digits, '-', '_' or '.': {key_id!r} is not.")
@@ -49,13 +62,13 @@ class KeyRing:
                 raise KeyRingError(f'Key "{key_id}" has {len(key)} bytes; a key has {KEY_BYTES}.')
         if current not in keys:
             raise KeyMissing(current)
-        self._keys = dict(keys)
-        self._current = current
+        known = {key_id: moment for key_id, moment in (since or {}).items() if key_id in keys}
+        self._edition = _Edition(dict(keys), current, known, {})
 
     @classmethod
     def generate(cls, key_id: str = "k1") -> Self:
         """A ring with one fresh random key."""
-        return cls({key_id: os.urandom(KEY_BYTES)}, key_id)
+        return cls({key_id: os.urandom(KEY_BYTES)}, key_id, {key_id: _now()})
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -86,7 +99,10 @@ class KeyRing:
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """Read {"current": id, "keys": {id: base64}}. The file must be readable by its owner only (0600)."""
+        """Read {"current": id, "keys": {id: base64}, "since": {id: moment}}, the last part optional.
+
+        The file must be readable by its owner only (0600).
+        """
         try:
             mode = path.stat().st_mode
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -102,59 +118,90 @@ class KeyRing:
             )
         match content:
             case {"current": str(current), "keys": dict(encoded)} if all(isinstance(v, str) for v in encoded.values()):
-                return cls({key_id: _decode(key_id, text) for key_id, text in encoded.items()}, current)
+                keys = {key_id: _decode(key_id, text) for key_id, text in encoded.items()}
+                return cls(keys, current, _moments(content.get("since")))
             case _:
                 raise KeyRingError(f'Key file {path} is not of the form {{"current": id, "keys": {{id: base64}}}}.')
 
     @property
     def current(self) -> str:
-        return self._current
+        return self._edition.current
 
     @property
     def ids(self) -> tuple[str, ...]:
         """All key ids, the current one first."""
-        return (self._current, *(key_id for key_id in self._keys if key_id != self._current))
+        edition = self._edition
+        return (edition.current, *(key_id for key_id in edition.keys if key_id != edition.current))
 
-    def rotate(self, key_id: str | None = None) -> Self:
+    @property
+    def since(self) -> Mapping[str, dt.datetime]:
+        """When each key became current, in UTC. Lacks keys of which this is not known, and those never current."""
+        return self._edition.since
+
+    def rotate(self, key_id: str | None = None) -> "KeyRing":
         """A ring with one more fresh key, which becomes current. The default id counts on: k1, k2, ..."""
+        ring = self.add(key_id)
+        [fresh] = set(ring.ids) - set(self.ids)
+        return ring.use(fresh)
+
+    def add(self, key_id: str | None = None) -> "KeyRing":
+        """A ring with one more fresh key that seals nothing yet: for every process to learn it before `use`."""
+        keys, current, since, _ = self._edition
         if key_id is None:
-            number = len(self._keys) + 1
-            while f"k{number}" in self._keys:
+            number = len(keys) + 1
+            while f"k{number}" in keys:
                 number += 1
             key_id = f"k{number}"
-        if key_id in self._keys:
+        if key_id in keys:
             raise KeyRingError(f'Key "{key_id}" is already in the ring.')
-        return type(self)({key_id: os.urandom(KEY_BYTES), **self._keys}, key_id)
+        return KeyRing({**keys, key_id: os.urandom(KEY_BYTES)}, current, since)
 
-    def without(self, key_id: str) -> Self:
+    def use(self, key_id: str) -> "KeyRing":
+        """A ring in which this key seals from now on. Raises `KeyMissing`."""
+        keys, current, since, _ = self._edition
+        if key_id == current:
+            return self
+        return KeyRing(keys, key_id, {**since, key_id: _now()})
+
+    def without(self, key_id: str) -> "KeyRing":
         """A ring without an old key. The current key cannot be dropped."""
-        if key_id == self._current:
+        keys, current, since, _ = self._edition
+        if key_id == current:
             raise KeyRingError(f'Key "{key_id}" is the current key; rotate first.')
-        if key_id not in self._keys:
+        if key_id not in keys:
             raise KeyMissing(key_id)
-        return type(self)({other: key for other, key in self._keys.items() if other != key_id}, self._current)
+        return KeyRing({other: key for other, key in keys.items() if other != key_id}, current, since)
 
     def derive(self, key_id: str, purpose: str, context: bytes | str = b"") -> bytes:
-        """32 bytes for one purpose and context (HKDF-SHA256). Ring keys themselves encrypt nothing.
+        """32 bytes for one purpose and context (HKDF-SHA256), kept for the next call. Ring keys encrypt nothing.
 
         Raises `KeyMissing`.
         """
-        key = self._keys.get(key_id)
+        edition = self._edition
+        key = edition.keys.get(key_id)
         if key is None:
             raise KeyMissing(key_id)
         suffix = context.encode() if isinstance(context, str) else context
-        info = b"ml-connector\x00" + purpose.encode() + b"\x00" + suffix
-        return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(key)
+        place = (key_id, purpose, suffix)
+        derived = edition.derived.get(place)
+        if derived is None:
+            info = b"ml-connector\x00" + purpose.encode() + b"\x00" + suffix
+            derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(key)
+            edition.derived[place] = derived
+        return derived
 
     def to_text(self) -> str:
-        """The secret form for `ML_CONNECTOR_KEYS`. For `keys init` and `keys rotate` only."""
-        return ",".join(f"{key_id}:{base64.b64encode(self._keys[key_id]).decode()}" for key_id in self.ids)
+        """The secret form for `ML_CONNECTOR_KEYS`. For the `keys` commands only; it does not hold `since`."""
+        keys = self._edition.keys
+        return ",".join(f"{key_id}:{base64.b64encode(keys[key_id]).decode()}" for key_id in self.ids)
 
     def write(self, path: Path) -> None:
         """Write the key file atomically with mode 0600."""
+        keys, current, since, _ = self._edition
         content = {
-            "current": self._current,
-            "keys": {key_id: base64.b64encode(self._keys[key_id]).decode() for key_id in self.ids},
+            "current": current,
+            "keys": {key_id: base64.b64encode(keys[key_id]).decode() for key_id in self.ids},
+            "since": {key_id: moment.isoformat(timespec="seconds") for key_id, moment in since.items()},
         }
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         draft.unlink(missing_ok=True)
@@ -167,13 +214,30 @@ class KeyRing:
         draft.replace(path)
 
     def __contains__(self, key_id: object) -> bool:
-        return key_id in self._keys
+        return key_id in self._edition.keys
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._edition.keys)
 
     def __repr__(self) -> str:
-        return f"KeyRing(current={self._current!r}, ids={self.ids!r})"
+        return f"{type(self).__name__}(current={self.current!r}, ids={self.ids!r})"
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _moments(content: object) -> dict[str, dt.datetime]:
+    """What a key file says about when keys became current; whatever does not say it clearly is not known."""
+    moments: dict[str, dt.datetime] = {}
+    for key_id, text in content.items() if isinstance(content, dict) else ():
+        try:
+            moment = dt.datetime.fromisoformat(text)
+        except (TypeError, ValueError):
+            continue
+        if moment.tzinfo is not None:
+            moments[str(key_id)] = moment.astimezone(dt.UTC)
+    return moments
 
 
 def _acceptable_id(key_id: str) -> bool:

@@ -42,11 +42,10 @@ def binding(*parts: str) -> bytes:
 class Vault:
     """Seals and opens values with the keys of one ring."""
 
-    __slots__ = ("_ring", "_wrapping")
+    __slots__ = ("_ring",)
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
-        self._wrapping: dict[str, AESGCM] = {}
 
     @property
     def ring(self) -> KeyRing:
@@ -83,10 +82,10 @@ class Vault:
         except (IndexError, UnicodeDecodeError):
             raise Unsealable from None
 
-    def header(self) -> bytes:
-        """What every value begins with that is sealed under the current key."""
-        key_id = self._ring.current
-        return bytes((_VERSION, len(key_id))) + key_id.encode("ascii")
+    def header(self, key_id: str | None = None) -> bytes:
+        """What every value begins with that is sealed under this key, or under the current one."""
+        named = self._ring.current if key_id is None else key_id
+        return bytes((_VERSION, len(named))) + named.encode("ascii")
 
     def split(self, blob: bytes) -> tuple[bytes, bytes]:
         """Envelope and body; joined they are the blob again."""
@@ -103,7 +102,7 @@ class Vault:
     def _envelope(self, aad: bytes, key: bytes) -> bytes:
         key_id = self._ring.current
         nonce = os.urandom(_NONCE)
-        header = self.header()
+        header = self.header(key_id)
         return header + nonce + self._wrapping_key(key_id).encrypt(nonce, key, header + aad)
 
     def _unwrap(self, aad: bytes, envelope: bytes) -> bytes:
@@ -116,10 +115,7 @@ class Vault:
             raise Unsealable from None
 
     def _wrapping_key(self, key_id: str) -> AESGCM:
-        wrapping = self._wrapping.get(key_id)
-        if wrapping is None:
-            wrapping = self._wrapping[key_id] = AESGCM(self._ring.derive(key_id, "vault"))
-        return wrapping
+        return AESGCM(self._ring.derive(key_id, "vault"))
 
     def __repr__(self) -> str:
         return f"Vault({self._ring!r})"

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec
 
-from store.keyring import KeyRing
+from store.keyring import KEYS_VARIABLE, KeyRing, KeyRingError
 
 ENCODING: Final = b"binary/encrypted"
 KEY_ID: Final = "mlc-key"
@@ -33,7 +33,7 @@ OFFLOAD_FROM: Final = 512 * 1024
 """Bytes in one call above which the work leaves the event loop, which also serves heartbeats and polls."""
 
 
-class UnreadablePayloadError(Exception):
+class UnreadablePayloadError(KeyRingError):
     """A payload was altered, or sealed with another key of the same id. Holds no content."""
 
 
@@ -46,7 +46,6 @@ class EncryptionCodec(PayloadCodec):
 
     def __init__(self, keys: KeyRing) -> None:
         self._keys = keys
-        self._ciphers: dict[str, AESGCM] = {}
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         if sum(len(payload.data) for payload in payloads) > OFFLOAD_FROM:
@@ -66,6 +65,9 @@ class EncryptionCodec(PayloadCodec):
         return [self._open(payload) for payload in payloads]
 
     def _seal(self, key_id: str, payload: Payload) -> Payload:
+        if _sealed(payload):
+            # A tool may hand back what it could not read; sealed twice it would not open any more.
+            return payload
         plain = payload.SerializeToString()
         metadata = {"encoding": ENCODING, KEY_ID: key_id.encode(), NONCE: os.urandom(12)}
         if len(plain) > COMPRESS_FROM:
@@ -78,25 +80,26 @@ class EncryptionCodec(PayloadCodec):
 
     def _open(self, payload: Payload) -> Payload:
         metadata = payload.metadata
-        if metadata.get("encoding") != ENCODING or KEY_ID not in metadata:
+        if not _sealed(payload):
             return payload
         key_id = metadata[KEY_ID].decode()
         try:
             plain = self._cipher(key_id).decrypt(metadata[NONCE], payload.data, _bound(metadata))
         except (InvalidTag, KeyError, ValueError):
             raise UnreadablePayloadError(
-                f"A payload sealed with key {key_id!r} does not open: it was altered, or the key ring holds "
-                f"another key under this id."
+                f'A payload sealed with key "{key_id}" does not open: it was altered, or the key ring holds another '
+                f"key under this id. Put the right key into {KEYS_VARIABLE} or the key file."
             ) from None
         if metadata.get(COMPRESSION) == b"zlib":
             plain = zlib.decompress(plain)
         return Payload.FromString(plain)
 
     def _cipher(self, key_id: str) -> AESGCM:
-        cipher = self._ciphers.get(key_id)
-        if cipher is None:
-            cipher = self._ciphers[key_id] = AESGCM(self._keys.derive(key_id, PURPOSE))
-        return cipher
+        return AESGCM(self._keys.derive(key_id, PURPOSE))
+
+
+def _sealed(payload: Payload) -> bool:
+    return payload.metadata.get("encoding") == ENCODING and KEY_ID in payload.metadata
 
 
 def _bound(metadata: Mapping[str, bytes]) -> bytes:
