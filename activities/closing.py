@@ -10,6 +10,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.collaborators import Collaborators
 from activities.groups import wake_groups
 from activities.outcome import FATES
+from activities.trail import job_of
 from contracts import names
 from contracts.flow import State
 from contracts.journal import FateKind, JournalFate
@@ -44,8 +45,11 @@ class ClosingActivities:
         else:
             group = await groups.group(step.group_id)
             fates = [JournalFate.model_validate(fate) for fate in group.evidence.get(FATES, ())]
-        recorded = await groups.record_fates(step.group_id, fates, now)
-        await record_in_audit(self._parts, members, recorded.applied)
+        job = names.decision_job(wanted.decision) if wanted.who else ""
+        recorded = await groups.record_fates(
+            step.group_id, fates, now, events=fate_events(self._parts, members, fates, job=job)
+        )
+        await settle_documents(self._parts, members, recorded.applied)
         closed = await self._counts(step)
         if (await self._parts.store.journals.pending(step.fusion, step.ledger, step.source)).count:
             # Also what others staged meanwhile: the workflow that would seal it may have been terminated.
@@ -107,31 +111,38 @@ class ClosingActivities:
             )
 
 
-async def record_in_audit(parts: Collaborators, members: Sequence[Member], fates: Sequence[JournalFate]) -> None:
-    """Audit events for new fates, and the documents of posted journals settled."""
+def fate_events(
+    parts: Collaborators, members: Sequence[Member], fates: Sequence[JournalFate], *, job: str = ""
+) -> dict[str, AuditEvent]:
+    """What the audit trail tells of each fate, by reference. `job`: the decision, where a person declared the fates."""
     by_reference = {member.reference: member for member in members}
     now = parts.clock()
-    events = []
-    for fate in fates:
-        member = by_reference[fate.reference]
-        events.append(
-            AuditEvent(
-                tenant=member.key.tenant,
-                connection=member.key.connection,
-                kind=member.key.kind,
-                document_id=member.key.document_id,
-                at=now,
-                action={FateKind.RETRY: "requeued"}.get(fate.kind, fate.kind.value),
-                sentence=_sentence(fate),
-                details={
-                    "reference": fate.reference,
-                    "group_id": fate.group_id,
-                    "journal_header_id": fate.journal_header_id,
-                    "journal_batch_id": fate.journal_batch_id,
-                },
-            )
+    return {
+        fate.reference: AuditEvent(
+            tenant=member.key.tenant,
+            connection=member.key.connection,
+            kind=member.key.kind,
+            document_id=member.key.document_id,
+            at=now,
+            action={FateKind.RETRY: "requeued"}.get(fate.kind, fate.kind.value),
+            sentence=_sentence(fate),
+            details={
+                "reference": fate.reference,
+                "group_id": fate.group_id,
+                "journal_header_id": fate.journal_header_id,
+                "journal_batch_id": fate.journal_batch_id,
+            },
+            job=job_of(job or member.job),
         )
-    await parts.store.audit.append(events)
+        for fate in fates
+        if (member := by_reference.get(fate.reference)) is not None
+    }
+
+
+async def settle_documents(parts: Collaborators, members: Sequence[Member], fates: Sequence[JournalFate]) -> None:
+    """The documents of posted and refused journals."""
+    by_reference = {member.reference: member for member in members}
+    now = parts.clock()
     told: dict[State, list[tuple[str, str, str, str]]] = {State.POSTED: [], State.NEEDS_REVIEW: []}
     for fate in fates:
         key = by_reference[fate.reference].key

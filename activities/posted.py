@@ -6,7 +6,7 @@ from typing import Final
 
 from temporalio import activity
 
-from activities.closing import record_in_audit
+from activities.closing import fate_events, settle_documents
 from activities.collaborators import Collaborators
 from activities.failures import vendor_failures
 from activities.heartbeat import beating
@@ -58,8 +58,10 @@ class PostedActivities:
             for journal in journals
             if journal.posted and journal.reference in waiting
         ]
-        recorded = await groups.record_fates(step.group_id, posted, now)
-        await record_in_audit(self._parts, members, recorded.applied)
+        recorded = await groups.record_fates(
+            step.group_id, posted, now, events=fate_events(self._parts, members, posted)
+        )
+        await settle_documents(self._parts, members, recorded.applied)
         return PostingProgress(total=len(ours), unposted=len(waiting) - len(posted))
 
     async def _start_posting(self, step: GroupStep) -> None:

@@ -5,12 +5,12 @@ from temporalio import activity
 from activities.collaborators import Collaborators
 from activities.failures import explained
 from activities.groups import wake_groups
-from activities.trail import KIND, record, settle, turn_of
+from activities.trail import KIND, event_of, job_of, settle, turn_of
 from contracts.configuration import Integration
 from contracts.flow import State
 from contracts.journal import FateKind, JournalFate
 from contracts.steps import KnownFate, ReadFate, Settled, SettleDocument, Staged, StageJournal
-from store.rows import PostingState
+from store.rows import AuditEvent, PostingState
 from store.turns import Superseded
 
 
@@ -43,11 +43,12 @@ class StagingActivities:
             purpose="sale",
             ordinal=wanted.ordinal,
             fingerprint=wanted.fingerprint,
-            job=wanted.job,
+            job=job_of(wanted.job),
             now=self._parts.clock(),
             turn=turn_of(wanted.connection, wanted.order_id, wanted.decided_at),
+            event=self._staged_event(integration, wanted),
         )
-        # An attempt that staged it may have died before its row, its event or its wake-up: each is made good here.
+        # An attempt that staged it may have died before its row or its wake-up: each is made good here.
         if staged.outcome in ("staged", "unchanged"):
             await self._record_staged(integration, wanted, new=staged.outcome == "staged")
         if staged.outcome in ("staged", "unchanged", "in_group"):
@@ -95,18 +96,18 @@ class StagingActivities:
             job=wanted.job,
             decided_by=wanted.who,
             turn=turn_of(wanted.connection, wanted.order_id, wanted.decided_at),
-        )
-        await record(
-            self._parts,
-            integration,
-            wanted.order_id,
-            action=wanted.state,
-            sentence=wanted.sentence,
-            details={
-                "problems": [one.code for one in wanted.problems],
-                **({"who": wanted.who, "why": wanted.why} if wanted.who else {}),
-            },
-            job=wanted.job,
+            event=event_of(
+                self._parts,
+                integration,
+                wanted.order_id,
+                action=wanted.state,
+                sentence=wanted.sentence,
+                details={
+                    "problems": [one.code for one in wanted.problems],
+                    **({"who": wanted.who, "why": wanted.why} if wanted.who else {}),
+                },
+                job=wanted.job,
+            ),
         )
         return Settled()
 
@@ -121,26 +122,27 @@ class StagingActivities:
         return None
 
     async def _record_staged(self, integration: Integration, wanted: StageJournal, *, new: bool) -> None:
-        journal = wanted.journal
         known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
         if new or known is None or (known.state, known.fingerprint) != (State.WAITING_IMPORT, wanted.fingerprint):
-            await self._settle(integration, wanted, State.WAITING_IMPORT, f"staged as {journal.reference}")
-        if new:
-            await record(
-                self._parts,
-                integration,
-                wanted.order_id,
-                action="staged",
-                sentence=f"{journal.total} {journal.currency} for {journal.accounting_date} ({journal.date_reason})",
-                details={
-                    "reference": journal.reference,
-                    "mapping_set": journal.mapping_set,
-                    "mapping_version": journal.mapping_version,
-                    "suspense": journal.suspense,
-                    "date_moved": journal.date_moved,
-                },
-                job=wanted.job,
-            )
+            await self._settle(integration, wanted, State.WAITING_IMPORT, f"staged as {wanted.journal.reference}")
+
+    def _staged_event(self, integration: Integration, wanted: StageJournal) -> AuditEvent:
+        journal = wanted.journal
+        return event_of(
+            self._parts,
+            integration,
+            wanted.order_id,
+            action="staged",
+            sentence=f"{journal.total} {journal.currency} for {journal.accounting_date} ({journal.date_reason})",
+            details={
+                "reference": journal.reference,
+                "mapping_set": journal.mapping_set,
+                "mapping_version": journal.mapping_version,
+                "suspense": journal.suspense,
+                "date_moved": journal.date_moved,
+            },
+            job=wanted.job,
+        )
 
     async def _settle(self, integration: Integration, wanted: StageJournal, state: State, reason: str) -> None:
         await settle(

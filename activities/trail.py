@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from temporalio import activity
+
 from activities.collaborators import Collaborators
 from contracts.configuration import Integration
 from contracts.flow import State
@@ -14,6 +16,11 @@ from store.turns import Turn
 KIND = "order"
 
 
+def job_of(job: str) -> str:
+    """The job that led to a step. A run that somebody started by hand, naming none, is its own."""
+    return job or f"run:{activity.info().workflow_run_id}"
+
+
 async def record(
     parts: Collaborators,
     integration: Integration,
@@ -22,11 +29,29 @@ async def record(
     action: str,
     sentence: str,
     details: Mapping[str, Any],
-    job: str = "",
+    job: str,
     payload: str | None = None,
 ) -> None:
-    """One event of an order's life. `payload` is kept sealed."""
-    event = AuditEvent(
+    """One event of an order's life, of which no change in the store tells as well. `payload` is kept sealed."""
+    event = event_of(
+        parts, integration, order_id, action=action, sentence=sentence, details=details, job=job, payload=payload
+    )
+    await parts.store.audit.append([event])
+
+
+def event_of(
+    parts: Collaborators,
+    integration: Integration,
+    order_id: str,
+    *,
+    action: str,
+    sentence: str,
+    details: Mapping[str, Any],
+    job: str,
+    payload: str | None = None,
+) -> AuditEvent:
+    """An event to be added together with the change that it tells of."""
+    return AuditEvent(
         tenant=integration.tenant,
         connection=integration.source,
         kind=KIND,
@@ -35,10 +60,9 @@ async def record(
         action=action,
         sentence=sentence,
         details=dict(details),
-        job=job,
+        job=job_of(job),
         payload=payload,
     )
-    await parts.store.audit.append([event])
 
 
 async def settle(
@@ -51,11 +75,15 @@ async def settle(
     modified_at: Instant,
     fingerprint: str,
     problems: tuple[Problem, ...] = (),
-    job: str = "",
+    job: str,
     decided_by: str = "",
     turn: Turn | None = None,
+    event: AuditEvent | None = None,
 ) -> None:
-    """Where the order's newest fetched version stands. Raises `store.turns.Superseded`."""
+    """Where the order's newest fetched version stands, with the event that tells so.
+
+    Raises `store.turns.Superseded`; then neither is written.
+    """
     row = DocumentRow(
         tenant=integration.tenant,
         integration=integration.id,
@@ -67,11 +95,11 @@ async def settle(
         state=state,
         reason=reason,
         problems=problems,
-        job=job,
+        job=job_of(job),
         decided_by=decided_by,
         at=parts.clock(),
     )
-    await parts.store.documents.settle(row, turn=turn)
+    await parts.store.documents.settle(row, turn=turn, event=event)
 
 
 def turn_of(connection: str, order_id: str, decided_at: Instant | None) -> Turn | None:

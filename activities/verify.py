@@ -7,7 +7,7 @@ from temporalio import activity
 
 from activities.collaborators import Collaborators
 from activities.failures import review, vendor_failures
-from activities.trail import KIND, record, settle
+from activities.trail import KIND, event_of, job_of, settle
 from clients.oracle_fusion.models import FusionJournal
 from contracts import names
 from contracts.flow import State
@@ -54,6 +54,7 @@ class VerifyActivities:
                 )
             )
         known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
+        job = job_of(names.decision_job(wanted.decision) if wanted.decision else "")
         fate = await self._parts.store.journals.mark_posted(
             reference,
             target=journal.name,
@@ -72,6 +73,7 @@ class VerifyActivities:
                 ordinal=ORDINAL,
             ),
             fingerprint=wanted.fingerprint,
+            job=job,
         )
         await settle(
             self._parts,
@@ -81,15 +83,17 @@ class VerifyActivities:
             reason=fate.sentence,
             modified_at=known.modified_at if known else self._parts.clock(),
             fingerprint=wanted.fingerprint,
+            job=job,
             decided_by=wanted.who,
-        )
-        await record(
-            self._parts,
-            integration,
-            wanted.order_id,
-            action="marked_posted",
-            sentence=fate.sentence,
-            details={"journal_name": journal.name, "who": wanted.who, "why": wanted.why},
+            event=event_of(
+                self._parts,
+                integration,
+                wanted.order_id,
+                action="marked_posted",
+                sentence=fate.sentence,
+                details={"journal_name": journal.name, "who": wanted.who, "why": wanted.why},
+                job=job,
+            ),
         )
 
 

@@ -6,6 +6,7 @@ Ids carry business keys only, no personal data, no run ids and no random parts.
 
 import base64
 import hashlib
+from datetime import UTC, datetime
 from typing import Final
 
 # Workflow types
@@ -40,9 +41,22 @@ SA_STATE: Final = "MlcState"
 SA_JOB: Final = "MlcJob"
 SEARCH_ATTRIBUTES: Final = (SA_INTEGRATION, SA_FLOW, SA_DOCUMENT, SA_TARGET, SA_STATE, SA_JOB)
 
+JOB_LENGTH: Final = 200
+"""Characters of a job id: how one poll, delivery, backfill, decision or command is named on every record it led to."""
+
 # Task queues
 WORKFLOW_QUEUE: Final = "ml-connector"
 """Workflows, local activities and activities that call no vendor."""
+
+
+def decision_job(decision_id: str) -> str:
+    """How records that a person's decision led to name their job."""
+    return f"decision:{decision_id}"[:JOB_LENGTH]
+
+
+def command_job(command: str, at: datetime) -> str:
+    """How records of the command line name their job, e.g. `cli:recover:20260302T150000Z`."""
+    return f"cli:{command}:{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def vendor_queue(connection: str) -> str:

@@ -91,6 +91,8 @@ class Mapped(Frozen):
     journal: Journal | None = None
     invoice: Invoice | None = None
     """For channels whose target is `receivable`."""
+    fusion: str = ""
+    """The connection the invoice is created at."""
     skipped: str = ""
     """A reason with a name: "status Incomplete is not postable"."""
     problems: tuple[Problem, ...] = ()
@@ -214,6 +216,8 @@ class VerifyJournal(Frozen):
     """Of the version that was in review."""
     who: str
     why: str
+    decision: str = ""
+    """Id of the decision; the audit trail names it as the job."""
 
 
 class SealGroup(Frozen):
@@ -303,6 +307,8 @@ class CloseGroup(Frozen):
     step: GroupStep
     who: str = ""
     why: str = ""
+    decision: str = ""
+    """Id of that person's decision; the audit trail names it as the job."""
 
 
 class ClosedGroup(Frozen):

@@ -1,4 +1,8 @@
-"""The audit trail: what happened to a document, in order. Rows are added and never changed; the database refuses."""
+"""The audit trail: what happened to a document, in order. Rows are added and never changed; the database refuses.
+
+An event that tells of a change of the store is added in the same transaction (`Audit.within`): both are there or
+neither, however often a step is repeated.
+"""
 
 import uuid
 from collections.abc import Sequence
@@ -6,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from store.database import Database
+from store.database import Database, Unit
 from store.rewrapping import Sealed
 from store.rows import AuditEvent, AuditRow
 from store.schema import audit_events
@@ -25,7 +29,7 @@ SEALED = Sealed(
     place=_PLACE,
     bind=lambda row: payload_binding(*(getattr(row, name) for name in _PLACE)),
 )
-"""Only envelopes change when keys rotate; the ciphertext, which later hashes cover, does not."""
+"""Only envelopes change when keys rotate; the ciphertext, which seals cover, does not."""
 
 
 class Audit:
@@ -37,17 +41,25 @@ class Audit:
 
     async def append(self, events: Sequence[AuditEvent]) -> None:
         """Add events in this order, all or none."""
+        if events:
+            await self._database.write_one(self.within(events))
+
+    def within(self, events: Sequence[AuditEvent]) -> Unit[None]:
+        """Adds these events in the transaction of the change that they tell of."""
         rows = [self._row(event) for event in events]
-        if not rows:
-            return
 
         def unit(connection: Connection) -> None:
-            connection.execute(insert(audit_events), rows)
+            if rows:
+                connection.execute(insert(audit_events), rows)
 
-        await self._database.write_one(unit)
+        return unit
 
-    async def of(self, connection: str, kind: str, document_id: str) -> tuple[AuditRow, ...]:
-        """The whole life of one document, oldest first, payloads opened."""
+    async def of(self, connection: str, kind: str, document_id: str, *, payloads: bool = False) -> tuple[AuditRow, ...]:
+        """The whole life of one document, oldest first. With `payloads` the originals are opened.
+
+        That raises `store.keyring.KeyMissing` without the key they were sealed with, and `store.vault.Unsealable` when
+        one was altered.
+        """
         table = audit_events.c
         statement = (
             select(audit_events)
@@ -55,7 +67,7 @@ class Audit:
             .order_by(table.id)
         )
         rows = await self._database.read(lambda at: at.execute(statement).all())
-        return tuple(self._event(row) for row in rows)
+        return tuple(self._event(row, opened=payloads) for row in rows)
 
     def _row(self, event: AuditEvent) -> dict[str, Any]:
         payload_id = payload_key = payload = None
@@ -70,9 +82,9 @@ class Audit:
             "payload": payload,
         }
 
-    def _event(self, row: Any) -> AuditRow:
+    def _event(self, row: Any, *, opened: bool) -> AuditRow:
         payload = None
-        if row.payload_id is not None:
+        if opened and row.payload_id is not None:
             payload = self._vault.open_text(SEALED.bind(row), row.payload_key + row.payload)
         return AuditRow(
             payload=payload, **{name: getattr(row, name) for name in AuditRow.model_fields if name != "payload"}

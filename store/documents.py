@@ -9,8 +9,9 @@ from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, upd
 
 from contracts.flow import State
 from contracts.journal import Problem
+from store.audit import Audit
 from store.database import Database, insert_into
-from store.rows import DocumentRow
+from store.rows import AuditEvent, DocumentRow
 from store.schema import documents
 from store.turns import Turn, Turns
 
@@ -32,8 +33,9 @@ _PROBLEMS: Final = TypeAdapter(tuple[Problem, ...])
 class Documents:
     """One row per connection, kind and id."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, audit: Audit) -> None:
         self._database = database
+        self._audit = audit
         self._turns = Turns(database)
         insert = insert_into(database, documents)
         given, kept = insert.excluded, documents.c
@@ -66,18 +68,41 @@ class Documents:
         row = await self._database.read(lambda at: at.execute(statement).one_or_none())
         return _document_of(row) if row is not None else None
 
-    async def settle(self, document: DocumentRow, *, turn: Turn | None = None) -> None:
-        """Record where the document stands. `modified_at` never goes back. Raises `store.turns.Superseded`."""
+    async def settle(self, document: DocumentRow, *, turn: Turn | None = None, event: AuditEvent | None = None) -> None:
+        """Record where the document stands, and `event` with it. `modified_at` never goes back.
+
+        A person's decision that stands already is not told a second time. Raises `store.turns.Superseded`.
+        """
         values = {
             **document.model_dump(exclude={"problems"}),
             "problems": _PROBLEMS.dump_python(document.problems, mode="json"),
         }
 
+        tell = self._audit.within([event] if event else [])
+
         def unit(connection: Connection) -> None:
             self._turns.take(connection, turn)
+            told = event is not None and self._stands(connection, document)
             connection.execute(self._settle, values)
+            if not told:
+                tell(connection)
 
-        await (self._database.write_one if turn is None else self._database.write)(unit)
+        await (self._database.write_one if turn is None and event is None else self._database.write)(unit)
+
+    def _stands(self, connection: Connection, document: DocumentRow) -> bool:
+        """Whether this very decision is on record: the step that carries it is being repeated."""
+        if not document.decided_by:
+            return False
+        standing = select(documents).where(
+            documents.c.connection == document.connection,
+            documents.c.kind == document.kind,
+            documents.c.id == document.id,
+        )
+        row = connection.execute(standing).one_or_none()
+        return row is not None and all(
+            getattr(row, name) == getattr(document, name)
+            for name in ("state", "reason", "fingerprint", "job", "decided_by")
+        )
 
     async def settle_waiting(
         self, documents_told: Sequence[tuple[str, str, str, str]], *, state: State, at: dt.datetime

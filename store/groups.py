@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from contracts.journal import Journal, JournalFate
+from store.audit import Audit
 from store.database import Database, StoreError, insert_into
 from store.fates import GroupUnknown, apply_fates, close_when_known
 from store.postings import (
@@ -22,6 +23,7 @@ from store.postings import (
     open_content,
 )
 from store.rows import (
+    AuditEvent,
     Busy,
     Closed,
     GroupRow,
@@ -52,9 +54,10 @@ class GroupNotSettled(StoreError):
 class Groups:
     """Journal groups of all ledgers."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault: Vault, audit: Audit) -> None:
         self._database = database
         self._vault = vault
+        self._audit = audit
         table = journal_groups.c
         self._insert = insert_into(database, journal_groups).on_conflict_do_nothing().returning(table.id)
         self._lease = (
@@ -144,8 +147,8 @@ class Groups:
     async def members(self, group_id: int) -> tuple[Member, ...]:
         """Every journal that was ever sealed into this group, detached ones included, with its fate here."""
         statement = (
-            select(postings.c.reference, *KEY_COLUMNS, postings.c.currency, postings.c.total, postings.c.state)
-            .add_columns(group_members.c.fate)
+            select(postings.c.reference, *KEY_COLUMNS, postings.c.job, postings.c.currency, postings.c.total)
+            .add_columns(postings.c.state, group_members.c.fate)
             .join(postings, postings.c.reference == group_members.c.reference)
             .where(group_members.c.group_id == group_id)
             .order_by(postings.c.staged_at, postings.c.reference)
@@ -156,6 +159,7 @@ class Groups:
                 Member(
                     reference=row.reference,
                     key=key_of(row),
+                    job=row.job,
                     currency=row.currency,
                     total=row.total,
                     fate=row.fate,
@@ -259,13 +263,29 @@ class Groups:
 
         return await self._database.write(unit)
 
-    async def record_fates(self, group_id: int, fates: Sequence[JournalFate], now: dt.datetime) -> Recorded:
+    async def record_fates(
+        self,
+        group_id: int,
+        fates: Sequence[JournalFate],
+        now: dt.datetime,
+        *,
+        events: Mapping[str, AuditEvent] | None = None,
+    ) -> Recorded:
         """Write what became of the members, and close the group when all is known. Safe to repeat.
 
         Refused journals leave the group; those to retry leave it and wait for the next one. A fate of a journal that
-        has left, or that contradicts what is in the ledger, is ignored. Raises `GroupInFlight`, `GroupUnknown`.
+        has left, or that contradicts what is in the ledger, is ignored. `events`, by reference, are added for the fates
+        that were new. Raises `GroupInFlight`, `GroupUnknown`.
         """
-        return await self._database.write(lambda connection: apply_fates(connection, group_id, fates, now))
+        told = events or {}
+
+        def unit(connection: Connection) -> Recorded:
+            recorded = apply_fates(connection, group_id, fates, now)
+            applied = [told[fate.reference] for fate in recorded.applied if fate.reference in told]
+            self._audit.within(applied)(connection)
+            return recorded
+
+        return await self._database.write(unit)
 
 
 def _standing(row: Any, now: dt.datetime) -> Lease | None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, case, delete, func, insert, select
 
 from contracts.journal import FateKind, Journal, JournalFate
 from contracts.steps import Staged
+from store.audit import Audit
 from store.database import Database, StoreError, insert_into
 from store.fates import close_when_known
 from store.postings import (
@@ -29,7 +30,7 @@ from store.postings import (
     posting_of,
     without_content,
 )
-from store.rows import GroupState, Pending, PostingCount, PostingKey, PostingRow, PostingState
+from store.rows import AuditEvent, GroupState, Pending, PostingCount, PostingKey, PostingRow, PostingState
 from store.schema import STAGED, group_members, journal_groups, journal_lines, postings
 from store.turns import Turn, Turns
 from store.vault import Vault
@@ -56,9 +57,10 @@ class PostingInFlight(StoreError):
 class Journals:
     """Postings of journals and what became of them."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault: Vault, audit: Audit) -> None:
         self._database = database
         self._vault = vault
+        self._audit = audit
         self._turns = Turns(database)
         self._insert = insert_into(database, postings).on_conflict_do_nothing().returning(postings.c.reference)
         self._insert_lines = insert(journal_lines)
@@ -96,8 +98,9 @@ class Journals:
         job: str = "",
         now: dt.datetime | None = None,
         turn: Turn | None = None,
+        event: AuditEvent | None = None,
     ) -> Staged:
-        """Put a journal into the outbox, or say why it is not there. Safe to repeat.
+        """Put a journal into the outbox, or say why it is not there. Safe to repeat; `event` is added when it is put.
 
         `staged`: it waits for the next group, new or in place of an older version · `unchanged`: this version waits or
         is in a group already · `in_group`: another version is in a group whose fate is open · `fated`: this version is
@@ -125,13 +128,18 @@ class Journals:
             **NO_FATE,
         }
         lines = line_rows(journal)
+        tell = self._audit.within([event] if event else [])
 
         def unit(connection: Connection) -> Staged:
             self._turns.take(connection, turn)
             if connection.execute(self._insert, values).first() is not None:
                 connection.execute(self._insert_lines, lines)
-                return Staged(outcome="staged", reference=journal.reference)
-            return self._stage_again(connection, values, lines)
+                staged = Staged(outcome="staged", reference=journal.reference)
+            else:
+                staged = self._stage_again(connection, values, lines)
+            if staged.outcome == "staged":
+                tell(connection)
+            return staged
 
         return await self._database.write(unit)
 
@@ -204,6 +212,7 @@ class Journals:
         journal_header_id: int | None = None,
         key: PostingKey | None = None,
         fingerprint: str = "",
+        job: str = "",
     ) -> JournalFate:
         """A person names the journal in Fusion (verified there by the caller) that is this posting.
 
@@ -214,7 +223,7 @@ class Journals:
 
         def unit(connection: Connection) -> JournalFate:
             if key is not None:
-                connection.execute(self._insert, without_content(reference, key, fingerprint, moment))
+                connection.execute(self._insert, without_content(reference, key, fingerprint, job, moment))
             row = connection.execute(
                 select(*FATE_COLUMNS, journal_groups.c.state.label("group_state"))
                 .outerjoin(journal_groups, journal_groups.c.id == postings.c.group_id)

@@ -150,7 +150,7 @@ def content_columns(journal: Journal, tenant: str, vault: Vault) -> dict[str, An
     }
 
 
-def without_content(reference: str, key: PostingKey, fingerprint: str, now: dt.datetime) -> dict[str, Any]:
+def without_content(reference: str, key: PostingKey, fingerprint: str, job: str, now: dt.datetime) -> dict[str, Any]:
     """The row of a posting that a person closes before anything was staged: it only keeps others from posting."""
     return {
         "reference": reference,
@@ -168,7 +168,7 @@ def without_content(reference: str, key: PostingKey, fingerprint: str, now: dt.d
         "digest": "",
         "content": None,
         "state": PostingState.WITHDRAWN,
-        "job": "",
+        "job": job,
         "created_at": now,
         "staged_at": now,
         "group_id": None,

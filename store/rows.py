@@ -104,6 +104,8 @@ class Member(Frozen):
 
     reference: str
     key: PostingKey
+    job: str
+    """What led to its staging."""
     currency: str
     total: Amount
     fate: str
@@ -281,13 +283,17 @@ class AuditEvent(Frozen):
     sentence: str
     details: dict[str, Any] = Field(default_factory=dict)
     """Ids, versions and counts; no personal data."""
-    job: str = ""
+    job: str = Field(min_length=1, max_length=200)
+    """The poll, delivery, backfill, decision or command that led to it."""
     payload: str | None = Field(default=None, repr=False)
     """A document worth keeping as it was, e.g. the original of a refused one. Stored sealed."""
 
 
 class AuditRow(AuditEvent):
+    """An event as it was stored; `payload` only where the caller asked for it to be opened."""
+
     id: int
+    job: str
 
 
 class CrossReference(Frozen):

@@ -26,7 +26,7 @@ from store.mapping_sets import MappingSets
 from store.overview import Overview
 from store.postgresql_database import PostgreSQLDatabase
 from store.reconciliations import Reconciliations
-from store.rewrapping import rewrap
+from store.rewrapping import count_by_key, rewrap
 from store.secrets import Secrets
 from store.sqlite_database import SQLiteDatabase
 from store.tokens import Tokens
@@ -35,6 +35,8 @@ from store.wakeups import Wakeups
 from store.watermarks import Watermarks
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_SEALED = (secrets.SEALED, tokens.SEALED, postings.SEALED, deliveries.SEALED, audit.SEALED)
+"""Everything in the store that is under a key of the ring."""
 
 
 class StoreOutdated(StoreError):
@@ -53,18 +55,18 @@ class Store:
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
         self._vault = vault
+        self.audit = Audit(database, vault)
         self.secrets = Secrets(database, vault)
         self.tokens = Tokens(database, vault)
         self.connections = Connections(database)
         self.mapping_sets = MappingSets(database)
         self.wakeups = Wakeups(database)
-        self.documents = Documents(database)
-        self.journals = Journals(database, vault)
-        self.groups = Groups(database, vault)
+        self.documents = Documents(database, self.audit)
+        self.journals = Journals(database, vault, self.audit)
+        self.groups = Groups(database, vault, self.audit)
         self.cross_references = CrossReferences(database)
         self.watermarks = Watermarks(database)
         self.deliveries = Deliveries(database, vault)
-        self.audit = Audit(database, vault)
         self.reconciliations = Reconciliations(database)
         self.epochs = Epochs(database)
         self.overview = Overview(database)
@@ -102,9 +104,20 @@ class Store:
         Gives how many values changed. Raises `store.keyring.KeyMissing` when an old key is gone too early.
         """
         changed = 0
-        for sealed in (secrets.SEALED, tokens.SEALED, postings.SEALED, deliveries.SEALED, audit.SEALED):
+        for sealed in _SEALED:
             changed += await rewrap(self._database, self._vault, sealed)
         return changed
+
+    async def sealed_by_key(self) -> dict[str, dict[str, int]]:
+        """How many values of which table are sealed under which key: key id -> table -> count.
+
+        Names keys that are not in the ring, too. Raises `Unsealable` for a damaged value.
+        """
+        by_key: dict[str, dict[str, int]] = {}
+        for sealed in _SEALED:
+            for key_id, count in (await count_by_key(self._database, self._vault, sealed)).items():
+                by_key.setdefault(key_id, {})[sealed.table.name] = count
+        return by_key
 
     async def aclose(self) -> None:
         """Finish what was asked, then close every connection."""

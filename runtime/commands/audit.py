@@ -54,7 +54,7 @@ def show_life(
     """
     configuration = configured(config).configuration
     try:
-        life = run(_life(configuration, order, connection))
+        life = run(_life(configuration, order, connection, payload))
     except DocumentUnknownError as unknown:
         fail(str(unknown))
     if as_json:
@@ -67,9 +67,9 @@ def show_life(
         typer.echo(_original(life))
 
 
-async def _life(configuration: Configuration, order: str, connection: str | None) -> Life:
+async def _life(configuration: Configuration, order: str, connection: str | None, payload: bool) -> Life:
     async with open_store(configuration, KeyRing.from_environment(os.environ)) as store:
-        return await life_of(store, configuration, order, connection=connection)
+        return await life_of(store, configuration, order, connection=connection, payloads=payload)
 
 
 def print_life(life: Life, console: Console, zone: dt.tzinfo = dt.UTC) -> None:

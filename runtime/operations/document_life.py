@@ -47,7 +47,7 @@ class Life(Frozen):
     """How its newest version stands; None while it was only announced or fetched."""
     deliveries: tuple[Receipt, ...]
     events: tuple[AuditRow, ...]
-    """Oldest first; `payload` is the original as the source sent it."""
+    """Oldest first; `payload` is the original as the source sent it, where it was asked for."""
     journals: tuple[BookedJournal, ...]
     review: ReviewItem | None = None
 
@@ -63,7 +63,7 @@ class Life(Frozen):
 
     @property
     def original(self) -> str | None:
-        """The newest version as its source sent it, where one is kept."""
+        """The newest version as its source sent it, where one is kept and was asked for."""
         return next((one.payload for one in reversed(self.events) if one.payload is not None), None)
 
     @property
@@ -71,8 +71,10 @@ class Life(Frozen):
         return bool(self.document or self.deliveries or self.events or self.journals)
 
 
-async def life_of(store: Store, configuration: Configuration, wanted: str, *, connection: str | None = None) -> Life:
-    """`wanted`: an order id, `connection/order`, or the workflow id.
+async def life_of(
+    store: Store, configuration: Configuration, wanted: str, *, connection: str | None = None, payloads: bool = False
+) -> Life:
+    """`wanted`: an order id, `connection/order`, or the workflow id. Originals are opened only with `payloads`.
 
     Raises `DocumentUnknownError`, and what the vault raises when a sealed part cannot be opened.
     """
@@ -81,7 +83,7 @@ async def life_of(store: Store, configuration: Configuration, wanted: str, *, co
     shops = [one.id for one in configuration.connections if isinstance(one, BigCommerceConnection)]
     if place and place not in shops:
         raise DocumentUnknownError(f"{place} is not a shop's connection. Shops are: {', '.join(shops) or 'none'}.")
-    lives = [await _life(store, configuration, one, order_id) for one in ([place] if place else shops)]
+    lives = [await _life(store, configuration, one, order_id, payloads) for one in ([place] if place else shops)]
     known = [life for life in lives if life.known]
     if not known:
         where = place or "any connection"
@@ -104,7 +106,7 @@ def _named(wanted: str) -> tuple[str, str]:
     return connection, order_id
 
 
-async def _life(store: Store, configuration: Configuration, connection: str, order_id: str) -> Life:
+async def _life(store: Store, configuration: Configuration, connection: str, order_id: str, payloads: bool) -> Life:
     workflow_id = names.order_to_journal_id(connection, order_id)
     document = await store.documents.get(connection, KIND, order_id)
     journals = [
@@ -128,7 +130,7 @@ async def _life(store: Store, configuration: Configuration, connection: str, ord
         workflow_id=workflow_id,
         document=document,
         deliveries=await store.deliveries.receipts(connection, workflow_id=workflow_id, limit=RECEIPTS),
-        events=await store.audit.of(connection, KIND, order_id),
+        events=await store.audit.of(connection, KIND, order_id, payloads=payloads),
         journals=tuple(journals),
         review=next((item for item in waiting if item.workflow_id in reviewed), None),
     )

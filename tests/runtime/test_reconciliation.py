@@ -187,6 +187,7 @@ class Trade:
                     action=action,
                     sentence=f"{action} by Ann: sold before",
                     details=details,
+                    job="decision:1",
                 )
             ]
         )

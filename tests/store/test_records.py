@@ -36,7 +36,9 @@ async def test_the_audit_trail_tells_the_life_of_a_document_in_order(store: Stor
     await store.audit.append([_event(fresh, "fetched"), _event(fresh, "refused", payload='{"name": "Ada"}')])
     await store.audit.append([_event(fresh, "posted")])
     await store.audit.append([])
-    life = await store.audit.of(fresh, "order", "1")
+    closed = await store.audit.of(fresh, "order", "1")
+    assert [one.payload for one in closed] == [None, None, None]
+    life = await store.audit.of(fresh, "order", "1", payloads=True)
     assert [one.action for one in life] == ["fetched", "refused", "posted"]
     assert [one.payload for one in life] == [None, '{"name": "Ada"}', None]
     assert life[0].details == {"group_id": 177}

@@ -74,6 +74,7 @@ async def test_after_rewrapping_the_old_key_may_go(url: str, desk: Desk, ring: K
         at=NOW,
         action="refused",
         sentence="-",
+        job="delivery:1",
         payload="original",
     )
     await store.audit.append([event])
@@ -86,7 +87,7 @@ async def test_after_rewrapping_the_old_key_may_go(url: str, desk: Desk, ring: K
         assert await worker.secrets.get("acme", fresh, "token") == ["value"]
         assert await worker.tokens.get(fresh) == Token("refresh", None)
         assert await worker.journals.content(desk.reference("1")) == desk.journal("1")
-        assert [one.payload for one in await worker.audit.of(fresh, "order", "1")] == ["original"]
+        assert [one.payload for one in await worker.audit.of(fresh, "order", "1", payloads=True)] == ["original"]
         (entry,) = await worker.deliveries.inbox_claim(1, "worker")
         assert entry.request == "{}"
         await worker.deliveries.inbox_done([entry.id])
