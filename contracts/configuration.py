@@ -6,8 +6,9 @@ Every model refuses unknown keys, so a typing mistake is found by `ml-connector 
 import datetime as dt
 from decimal import Decimal
 from typing import Annotated, Literal, Protocol, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import Field, HttpUrl, model_validator
+from pydantic import AfterValidator, Field, HttpUrl, model_validator
 
 from contracts.journal import Purpose
 from contracts.model import Frozen
@@ -303,9 +304,40 @@ class GatewaySettings(Frozen):
     """Seconds a durable start may take before the delivery goes to the inbox."""
 
 
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a web address as browsers write them in `Origin`. Raises `ValueError`."""
+    parts = urlsplit(url.strip())
+    scheme, host, port = parts.scheme.lower(), parts.hostname, parts.port
+    if scheme not in ("http", "https") or not host or parts.username is not None:
+        raise ValueError("an origin is like https://temporal.example.com or http://127.0.0.1:8233")
+    named = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{named}" if port in (None, {"http": 80, "https": 443}[scheme]) else f"{scheme}://{named}:{port}"
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text.strip())
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("an origin has no path, query or fragment: https://temporal.example.com")
+    return origin_of(text)
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+"""Where a web page comes from: scheme, host and, unless it is the scheme's own, port."""
+
+
 class ConsoleSettings(Frozen):
+    """The private listener: pages for the operator, and the codec endpoint of the Temporal UI and CLI."""
+
     host: str = "127.0.0.1"
     port: int = 8081
+    url: HttpUrl | None = None
+    """Address under which people reach it, e.g. that of a proxy that ends TLS; unless set, host and port."""
+    ui_origins: tuple[Origin, ...] = ()
+    """Origins of the Temporal UI, the only pages that may have payloads decoded; unless set, that of `ui_url`."""
+    session_hours: float = Field(default=12.0, gt=0, le=168)
+    """How long a browser stays signed in."""
+    max_body: int = Field(default=8_388_608, gt=0)
+    """Bytes of payloads in one request; more than the 4 MB that Temporal carries, written in base64."""
 
 
 class _HasId(Protocol):
