@@ -32,6 +32,13 @@ class FlowState(Frozen):
     group_id: int | None = None
 
 
+class Remapped(Frozen):
+    """Signal `remapped`: this version of the mapping set is in effect now."""
+
+    mapping_set: str
+    version: int
+
+
 class Parked(Frozen):
     """A document in review, small enough to continue-as-new for months (design rule 13)."""
 
@@ -46,6 +53,8 @@ class Parked(Frozen):
     """The document changed while it was being parked: look at it at once."""
     group_id: int = 0
     """The last group that refused its journal; fates of that and older groups are history."""
+    remapped: Remapped | None = None
+    """A newer mapping set came into effect while the document was being parked: try it at once."""
 
 
 class OrderToJournalInput(Frozen):
@@ -83,13 +92,6 @@ class Decision(Frozen):
     """For `retry_with_mapping`."""
     target_id: str | None = None
     """For `mark_posted`: the name of the journal's batch in Fusion, verified there."""
-
-
-class Remapped(Frozen):
-    """Signal `remapped`: this version of the mapping set is in effect now."""
-
-    mapping_set: str
-    version: int
 
 
 class Decided(Frozen):

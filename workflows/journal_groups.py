@@ -14,7 +14,7 @@ from contracts import names
 from contracts.flow import JournalGroupsInput, JournalImportInput, Released
 from contracts.steps import GroupStep, SealedGroup, SealGroup
 from workflows.journal_import import JournalImport
-from workflows.patience import LOCAL_STEP
+from workflows.patience import BEHIND_PAUSE, LOCAL_STEP
 
 with workflow.unsafe.imports_passed_through():
     from activities.sealing import SealingActivities
@@ -31,6 +31,7 @@ class JournalGroups:
         self.full = False
         self.released: dict[int, Released] = {}
         self.doing = "waiting for journals"
+        self.epoch = groups.epoch
 
     @workflow.run
     async def run(self, groups: JournalGroupsInput) -> None:
@@ -38,7 +39,10 @@ class JournalGroups:
         while True:
             seen = self.staged
             sealed = await self._seal(groups, limit)
-            if sealed.group_id is not None:
+            if sealed.behind:
+                self.doing = sealed.behind
+                await workflow.sleep(BEHIND_PAUSE, summary="until the store is recovered")
+            elif sealed.group_id is not None:
                 released = await self._import(groups, sealed)
                 limit = max(1, released.unexplained // 2) if released.unexplained else groups.flush_count
             elif sealed.due_in is not None:
@@ -46,11 +50,11 @@ class JournalGroups:
             elif self.staged == seen:
                 return
             if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(groups.model_copy(update={"limit": limit}))
+                workflow.continue_as_new(groups.model_copy(update={"limit": limit, "epoch": self.epoch}))
 
     async def _seal(self, groups: JournalGroupsInput, limit: int) -> SealedGroup:
         self.full = False
-        return await workflow.execute_local_activity_method(
+        sealed = await workflow.execute_local_activity_method(
             SealingActivities.seal_group,
             SealGroup(
                 fusion=groups.fusion,
@@ -60,10 +64,13 @@ class JournalGroups:
                 flush_count=groups.flush_count,
                 limit=limit,
                 workflow_id=workflow.info().workflow_id,
+                epoch=self.epoch,
             ),
             summary="seal a journal group if one is due",
             **LOCAL_STEP,
         )
+        self.epoch = max(self.epoch, sealed.epoch)
+        return sealed
 
     async def _wait_until_due(self, seconds: float) -> None:
         self.doing = "waiting for the group to fill or fall due"
@@ -95,6 +102,7 @@ class JournalGroups:
                     source=groups.source,
                     group_id=group_id,
                     groups_workflow=workflow.info().workflow_id,
+                    epoch=self.epoch,
                 ),
                 id=names.journal_import_id(groups.fusion, groups.ledger, group_id),
                 # It follows its journals until they are posted, long after this workflow has gone on.

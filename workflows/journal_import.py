@@ -33,7 +33,7 @@ from contracts.steps import (
     TellDocuments,
 )
 from workflows import attributes
-from workflows.patience import FOLLOW, STORE_STEP, VENDOR_READ, problem_of
+from workflows.patience import BEHIND_PAUSE, FOLLOW, STORE_STEP, VENDOR_READ, problem_of
 from workflows.review import NeedsReviewError, Reviewed, renewed
 
 with workflow.unsafe.imports_passed_through():
@@ -55,7 +55,13 @@ class JournalImport(Reviewed):
         document = f"Journal group {group.group_id} ({group.fusion}, {group.ledger})"
         super().__init__(document, group.parked, takes=DECISIONS, group_id=group.group_id)
         self.group = group
-        self.step = GroupStep(fusion=group.fusion, ledger=group.ledger, source=group.source, group_id=group.group_id)
+        self.step = GroupStep(
+            fusion=group.fusion,
+            ledger=group.ledger,
+            source=group.source,
+            group_id=group.group_id,
+            epoch=group.epoch,
+        )
         self.queue = names.vendor_queue(group.fusion)
 
     @workflow.run
@@ -118,6 +124,11 @@ class JournalImport(Reviewed):
                 )
             except ActivityError as error:
                 raise NeedsReviewError(problem_of(error, self.document)) from error
+            if submission.state == "behind":
+                self._continue_if_long(following=False)
+                self.show(State.RUNNING, submission.sentence)
+                await workflow.sleep(BEHIND_PAUSE, summary="until the store is recovered")
+                continue
             if submission.state != "in_doubt" or submission.until is None:
                 return submission
             self._continue_if_long(following=False)
@@ -168,7 +179,9 @@ class JournalImport(Reviewed):
     async def _close(self, declared: Decision | None = None) -> ClosedGroup:
         return await workflow.execute_activity_method(
             ClosingActivities.close_group,
-            CloseGroup(step=self.step, who=declared.who if declared else "", why=declared.why if declared else ""),
+            CloseGroup(step=self.step, who=declared.who, why=declared.why, decision=declared.id)
+            if declared
+            else CloseGroup(step=self.step),
             summary="write every journal's fate to the store",
             **STORE_STEP,
         )

@@ -8,8 +8,8 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from contracts.journal import Problem
 
-OUTAGE: Final = timedelta(hours=72)
-"""An outage is not a bad document: transport errors are retried this long (design rule 4)."""
+BEHIND_PAUSE: Final = timedelta(minutes=2)
+"""How long a document rests while the store is behind what was posted from it, and waits to be recovered."""
 
 VENDOR_RETRY: Final = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=2)
@@ -20,7 +20,6 @@ class Patience(TypedDict, total=False):
     """Options of a step, as keyword arguments of `execute_activity_method`."""
 
     start_to_close_timeout: timedelta
-    schedule_to_close_timeout: timedelta
     heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
 
@@ -32,15 +31,15 @@ class LocalPatience(TypedDict, total=False):
     retry_policy: RetryPolicy
 
 
-VENDOR_READ: Final[Patience] = {
-    "start_to_close_timeout": timedelta(minutes=5),
-    "schedule_to_close_timeout": OUTAGE,
-    "retry_policy": VENDOR_RETRY,
-}
+VENDOR_READ: Final[Patience] = {"start_to_close_timeout": timedelta(minutes=5), "retry_policy": VENDOR_RETRY}
+"""An outage is not a bad document (design rule 4): steps wait at their connection's gate and are tried again for as
+long as it lasts. What another try cannot change fails for good and goes to review at once."""
+
+VENDOR_CREATE: Final[Patience] = {"start_to_close_timeout": timedelta(minutes=10), "retry_policy": VENDOR_RETRY}
+"""A look and a create, each with a deadline of its own."""
 
 FOLLOW: Final[Patience] = {
     "start_to_close_timeout": timedelta(minutes=30),
-    "schedule_to_close_timeout": OUTAGE,
     "heartbeat_timeout": timedelta(minutes=2),
     "retry_policy": VENDOR_RETRY,
 }
@@ -66,7 +65,7 @@ LOCAL_FAILURES: Final = (ActivityError, ApplicationError)
 def problem_of(error: ActivityError | ApplicationError, document: str) -> Problem:
     """What a person reads when a step could not be done.
 
-    A step that failed for good carries its `Problem`; one that ran out of time is an outage longer than `OUTAGE`.
+    A step that failed for good carries its `Problem`; any other end of a step is a mistake of ours.
     """
     cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, ApplicationError) and cause.type == NEEDS_REVIEW and cause.details:

@@ -24,7 +24,6 @@ async def _poll(poll: PollInput) -> Polled:
         task_queue=names.vendor_queue(poll.connection),
         summary=f"read changed orders of {poll.connection}",
         start_to_close_timeout=timedelta(hours=2),
-        schedule_to_close_timeout=timedelta(hours=12),
         heartbeat_timeout=timedelta(minutes=2),
         retry_policy=VENDOR_RETRY,
     )

@@ -1,0 +1,96 @@
+"""An order that becomes an invoice in Receivables: created by one call that looks before it posts."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from contracts.flow import Decision, FlowResult, OrderToJournalInput, State
+from contracts.receivable import Invoice
+from contracts.steps import Created, FetchedOrder, PostInvoice
+from workflows.order_steps import ORDINAL, OrderSteps, snapshot_of
+from workflows.patience import BEHIND_PAUSE, VENDOR_CREATE, problem_of
+from workflows.review import NeedsReviewError
+
+ABSENT = frozenset({"posting_unknown"})
+"""Problems that ask a person whether what was sent never arrived; a retry of any other declares nothing."""
+
+
+class InvoiceSteps(OrderSteps):
+    """From a mapped invoice to the one in Fusion."""
+
+    def __init__(self, order: OrderToJournalInput) -> None:
+        super().__init__(order)
+        self.declared: Decision | None = None
+        """A person has looked and says that the invoice never reached Receivables."""
+
+    def declare(self, decision: Decision) -> None:
+        """Remember a retry that answers the question whether the invoice is absent."""
+        parked = self.order.parked
+        if parked and parked.problems[0].code in ABSENT:
+            self.declared = decision
+
+    async def create_invoice(
+        self, order: OrderToJournalInput, fetched: FetchedOrder, invoice: Invoice, fusion_queue: str, seen: int
+    ) -> FlowResult | None:
+        """None: look at the order again, it changed while the outcome was open."""
+        while True:
+            created = await self._create_once(order, fetched, invoice, fusion_queue)
+            match created.outcome:
+                case "posted":
+                    return self.ended(State.POSTED, created.sentence, created.reference, created.target_number)
+                case "edited_after_posting":
+                    raise NeedsReviewError(self.edited(created.reference, "invoice"))
+                case "superseded":
+                    await self.wait_for_turn()
+                    return None
+                case "behind":
+                    self.show(State.RUNNING, created.sentence)
+                    await self.sleep_until_change(seen, BEHIND_PAUSE)
+                    if self.changes != seen:
+                        return None
+                case "in_doubt":
+                    await self._wait_in_doubt(created)
+                case "review":
+                    if created.problem is None:
+                        raise AssertionError("a review comes with its problem")
+                    raise NeedsReviewError(created.problem)
+            if workflow.info().is_continue_as_new_suggested():
+                return None
+
+    async def _create_once(
+        self, order: OrderToJournalInput, fetched: FetchedOrder, invoice: Invoice, fusion_queue: str
+    ) -> Created:
+        declared = self.declared
+        try:
+            created: Created = await workflow.execute_activity(
+                "post_invoice",
+                PostInvoice(
+                    integration=order.integration,
+                    connection=order.connection,
+                    order_id=order.order_id,
+                    invoice=invoice,
+                    fingerprint=fetched.fingerprint,
+                    modified_at=snapshot_of(fetched).modified_at,
+                    ordinal=ORDINAL,
+                    job=order.job,
+                    decided_at=workflow.now(),
+                    epoch=self.epoch,
+                    declared_absent=declared is not None,
+                    who=declared.who if declared else "",
+                    why=declared.why if declared else "",
+                ),
+                task_queue=fusion_queue,
+                result_type=Created,
+                summary="look for the invoice in Fusion, else create it",
+                **VENDOR_CREATE,
+            )
+        except ActivityError as error:
+            raise NeedsReviewError(problem_of(error, self.document)) from error
+        return created
+
+    async def _wait_in_doubt(self, created: Created) -> None:
+        """Nothing is sent blindly: the same step looks again once the request must have settled."""
+        until = created.until or workflow.now()
+        self.show(State.IN_DOUBT, f"sent, answer unknown; looking again at {until:%H:%M:%S} UTC", created.reference)
+        await workflow.sleep(max(until - workflow.now(), timedelta(seconds=1)), summary="until the send has settled")

@@ -1,0 +1,228 @@
+"""Steps that every outcome of an order shares: fetch, look up, map, settle, and what a decision needs done first."""
+
+import contextlib
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from contracts import names
+from contracts.flow import Decision, FlowResult, OrderToJournalInput, State
+from contracts.journal import JournalFate, Problem
+from contracts.sale import OrderSnapshot
+from contracts.steps import (
+    FetchedOrder,
+    FetchOrder,
+    LookupFor,
+    Lookups,
+    MapOrder,
+    Mapped,
+    Settled,
+    SettleDocument,
+    VerifyJournal,
+)
+from workflows.patience import LOCAL_FAILURES, LOCAL_STEP, STORE_STEP, VENDOR_READ, problem_of
+from workflows.review import NeedsReviewError, Reviewed
+
+with workflow.unsafe.imports_passed_through():
+    from activities.fetch import FetchActivities
+    from activities.lookup import LookupActivities
+    from activities.mapping import MappingActivities
+    from activities.staging import StagingActivities
+    from activities.verify import VerifyActivities
+
+ORDINAL = 1
+"""A sale is posted once; later versions of an order are documents of their own."""
+
+DECISIONS = frozenset({"retry", "retry_with_mapping", "mark_posted", "skip"})
+LOOK_UP_AGAIN = timedelta(minutes=10)
+NO_RATE = "no_conversion_rate"
+"""The one wait that ends by the integration's patience; the others end when mapping says so."""
+
+TURN_PAUSE = timedelta(seconds=1)
+
+
+class OrderSteps(Reviewed):
+    """What is known of one order, and the steps it goes through."""
+
+    def __init__(self, order: OrderToJournalInput) -> None:
+        super().__init__(f"Order {order.order_id} ({order.connection})", order.parked, takes=DECISIONS)
+        self.order = order
+        self.changes = 0
+        self.epoch = order.epoch
+        """The highest epoch of the store that was seen: one that is behind it posts nothing (design rule 3)."""
+        self.fetched: FetchedOrder | None = None
+        self.fate: JournalFate | None = None
+        self.group_id = order.parked.group_id if order.parked else 0
+        """The last group that refused our journal; fates of it and of older ones are history."""
+        self.waits_since: datetime | None = None
+        """Since when a rate or an open period is missing: a webhook meanwhile does not lengthen the patience."""
+
+    async def fetch(self, order: OrderToJournalInput) -> FetchedOrder:
+        try:
+            fetched = await workflow.execute_activity_method(
+                FetchActivities.fetch_order,
+                FetchOrder(
+                    integration=order.integration,
+                    connection=order.connection,
+                    order_id=order.order_id,
+                    job=order.job,
+                    mapping_version=order.mapping_version,
+                ),
+                task_queue=names.vendor_queue(order.connection),
+                summary=f"fetch order {order.order_id}",
+                **VENDOR_READ,
+            )
+        except ActivityError as error:
+            raise NeedsReviewError(problem_of(error, self.document)) from error
+        self.epoch = max(self.epoch, fetched.epoch)
+        return fetched
+
+    async def map_when_possible(
+        self, order: OrderToJournalInput, fetched: FetchedOrder, seen: int, *, fresh: bool
+    ) -> Mapped | None:
+        """Lookup and map; what is missing for now is waited for. None: the order changed while it waited."""
+        while True:
+            # What was missing before is asked for anew, and not of what a worker remembers.
+            lookups = await self._lookup(order, fetched, fresh or self.waits_since is not None)
+            mapped = await self._map(order, fetched, lookups)
+            if mapped.waiting is None:
+                break
+            self.waits_since = self.waits_since or workflow.now()
+            left = LOOK_UP_AGAIN
+            if mapped.waiting.code == NO_RATE:
+                left = self.waits_since + timedelta(hours=fetched.pace.rate_wait) - workflow.now()
+                if left <= timedelta(0):
+                    raise NeedsReviewError(mapped.waiting)
+            self.show(State.RUNNING, mapped.waiting.sentence)
+            await self.sleep_until_change(seen, min(left, LOOK_UP_AGAIN))
+            if self.changes != seen:
+                return None
+        self.waits_since = None
+        if mapped.problems:
+            raise NeedsReviewError(*mapped.problems)
+        return mapped
+
+    async def _map(self, order: OrderToJournalInput, fetched: FetchedOrder, lookups: Lookups) -> Mapped:
+        try:
+            return await workflow.execute_local_activity_method(
+                MappingActivities.map_order,
+                MapOrder(
+                    integration=order.integration,
+                    snapshot=snapshot_of(fetched),
+                    lookups=lookups,
+                    ordinal=ORDINAL,
+                    mapping_version=order.mapping_version,
+                ),
+                summary="map to journal or invoice",
+                **LOCAL_STEP,
+            )
+        except LOCAL_FAILURES as error:
+            raise NeedsReviewError(problem_of(error, self.document)) from error
+
+    async def _lookup(self, order: OrderToJournalInput, fetched: FetchedOrder, fresh: bool) -> Lookups:
+        wanted = LookupFor(integration=order.integration, snapshot=snapshot_of(fetched), fresh=fresh)
+        cached = await workflow.execute_local_activity_method(
+            LookupActivities.lookup_cached, wanted, summary="lookup (cached)", **LOCAL_STEP
+        )
+        if cached.problems:
+            raise NeedsReviewError(*cached.problems)
+        if cached.lookups:
+            return cached.lookups
+        try:
+            return await workflow.execute_activity_method(
+                LookupActivities.lookup,
+                wanted,
+                task_queue=names.vendor_queue(cached.fusion),
+                summary="lookup ledger, periods and rate",
+                **VENDOR_READ,
+            )
+        except ActivityError as error:
+            raise NeedsReviewError(problem_of(error, self.document)) from error
+
+    async def sleep_until_change(self, seen: int, at_most: timedelta) -> None:
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self.changes != seen, timeout=at_most)
+
+    async def settle(self, document: SettleDocument) -> Settled:
+        while True:
+            settled = await workflow.execute_local_activity_method(
+                StagingActivities.settle_document,
+                document.model_copy(update={"decided_at": workflow.now()}),
+                summary=f"settle as {document.state}",
+                **LOCAL_STEP,
+            )
+            if not settled.superseded:
+                return settled
+            await self.wait_for_turn()
+
+    async def wait_for_turn(self) -> None:
+        """Only when the server's clock went back: a step of ours that came later is on record."""
+        await workflow.sleep(TURN_PAUSE, summary="until this step is the latest")
+
+    def ended(self, state: State, sentence: str, reference: str = "", target: str = "") -> FlowResult:
+        """`target`: what people see in Fusion, the journal's name or the invoice's number."""
+        self.show(state, sentence, reference)
+        return FlowResult(state=state, sentence=sentence, reference=reference, journal_name=target)
+
+    def edited(self, reference: str, what: str = "journal") -> Problem:
+        return Problem(
+            code="edited_after_posting",
+            sentence=f"{self.document} was edited after {what} {reference} had been posted.",
+            remedy="Post the difference by hand in Fusion and skip with a reason, or restore the order.",
+        )
+
+    async def prepare(self, decision: Decision) -> None:
+        if decision.kind == "mark_posted":
+            await self._verify(decision)
+        elif decision.kind == "skip":
+            await self._skip_by(decision)
+
+    async def _verify(self, decision: Decision) -> None:
+        """A journal or invoice that a person names must exist in Fusion before we believe it."""
+        try:
+            await workflow.execute_activity_method(
+                VerifyActivities.verify_journal,
+                VerifyJournal(
+                    integration=self.order.integration,
+                    connection=self.order.connection,
+                    order_id=self.order.order_id,
+                    batch_name=decision.target_id or "",
+                    fingerprint=self.order.parked.fingerprint if self.order.parked else "",
+                    who=decision.who,
+                    why=decision.why,
+                    decision=decision.id,
+                ),
+                summary="verify the journal in Fusion",
+                **STORE_STEP,
+            )
+        except ActivityError as error:
+            problem = problem_of(error, self.document)
+            raise ApplicationError(problem.sentence, type=problem.code) from error
+
+    async def _skip_by(self, decision: Decision) -> None:
+        """The decision stands until the order itself changes. What is in an import cannot be called back."""
+        settled = await self.settle(
+            SettleDocument(
+                integration=self.order.integration,
+                connection=self.order.connection,
+                order_id=self.order.order_id,
+                state="skipped",
+                sentence=f"skipped by {decision.who}: {decision.why}",
+                fingerprint=self.order.parked.fingerprint if self.order.parked else "",
+                job=f"decision:{decision.id}",
+                who=decision.who,
+                why=decision.why,
+            )
+        )
+        if settled.standing:
+            raise ApplicationError(
+                f"{self.document}: {settled.standing.reference} is on its way into Fusion. Decide when it is done.",
+                type="InImport",
+            )
+
+
+def snapshot_of(fetched: FetchedOrder) -> OrderSnapshot:
+    if fetched.snapshot is None:
+        raise AssertionError("an unsettled order comes with its snapshot")
+    return fetched.snapshot
