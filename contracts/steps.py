@@ -136,7 +136,8 @@ class PostInvoice(Frozen):
     integration: str
     connection: str
     order_id: str
-    invoice: Invoice
+    invoice: Invoice | None
+    """None: nothing is to be created any more; find out what became of what was sent."""
     fingerprint: str
     modified_at: Instant
     ordinal: int
@@ -148,6 +149,8 @@ class PostInvoice(Frozen):
     who: str = ""
     """Who declared it, and why: for the audit trail."""
     why: str = ""
+    decision: str = ""
+    """Id of that decision: it counts once, however often the step is repeated."""
 
 
 class Created(Frozen):
@@ -155,10 +158,11 @@ class Created(Frozen):
 
     `posted`: it is there, as we meant it · `in_doubt`: sent or being sent, run the same step again at `until` ·
     `edited_after_posting`: another version is there · `superseded`: another step came later, nothing was done ·
-    `behind`: the store was restored from a backup · `review`: a person must look, `problem` says at what.
+    `behind`: the store was restored from a backup · `review`: a person must look, `problem` says at what ·
+    `absent`: nothing of it is there and nothing is on its way; only where nothing was to be created.
     """
 
-    outcome: Literal["posted", "in_doubt", "edited_after_posting", "superseded", "behind", "review"]
+    outcome: Literal["posted", "in_doubt", "edited_after_posting", "superseded", "behind", "review", "absent"]
     reference: str
     target_id: str = ""
     """The vendor's own key."""
@@ -167,6 +171,8 @@ class Created(Frozen):
     sentence: str = ""
     until: Instant | None = None
     problem: Problem | None = None
+    epoch: int = 0
+    """The store's, after this step: every send advances it."""
 
 
 class SettleDocument(Frozen):
@@ -192,6 +198,9 @@ class Settled(Frozen):
     """`standing` when the document cannot be skipped: a journal of it is in an import or in the ledger."""
 
     standing: Staged | None = None
+    creating: str = ""
+    """Set when what stands is a document that one call creates and whose outcome is open: the connection at which to
+    find it out (`PostInvoice` without an invoice)."""
     superseded: bool = False
     """Another step came later; nothing was done."""
 

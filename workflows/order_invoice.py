@@ -31,11 +31,15 @@ class InvoiceSteps(OrderSteps):
             self.declared = decision
 
     async def create_invoice(
-        self, order: OrderToJournalInput, fetched: FetchedOrder, invoice: Invoice, fusion_queue: str, seen: int
+        self, order: OrderToJournalInput, fetched: FetchedOrder, invoice: Invoice | None, fusion_queue: str, seen: int
     ) -> FlowResult | None:
-        """None: look at the order again, it changed while the outcome was open."""
+        """`invoice` is None when nothing is to be created any more, but something may be on its way.
+
+        None: look at the order again, it changed while the outcome was open.
+        """
         while True:
             created = await self._create_once(order, fetched, invoice, fusion_queue)
+            self.epoch = max(self.epoch, created.epoch)
             match created.outcome:
                 case "posted":
                     return self.ended(State.POSTED, created.sentence, created.reference, created.target_number)
@@ -43,6 +47,8 @@ class InvoiceSteps(OrderSteps):
                     raise NeedsReviewError(self.edited(created.reference, "invoice"))
                 case "superseded":
                     await self.wait_for_turn()
+                    return None
+                case "absent":
                     return None
                 case "behind":
                     self.show(State.RUNNING, created.sentence)
@@ -59,7 +65,7 @@ class InvoiceSteps(OrderSteps):
                 return None
 
     async def _create_once(
-        self, order: OrderToJournalInput, fetched: FetchedOrder, invoice: Invoice, fusion_queue: str
+        self, order: OrderToJournalInput, fetched: FetchedOrder, invoice: Invoice | None, fusion_queue: str
     ) -> Created:
         declared = self.declared
         try:
@@ -79,6 +85,7 @@ class InvoiceSteps(OrderSteps):
                     declared_absent=declared is not None,
                     who=declared.who if declared else "",
                     why=declared.why if declared else "",
+                    decision=declared.id if declared else "",
                 ),
                 task_queue=fusion_queue,
                 result_type=Created,

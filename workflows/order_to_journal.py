@@ -69,8 +69,8 @@ class OrderToJournal(JournalSteps, InvoiceSteps):
             if mapped.journal:
                 staged = await self.stage(order, fetched, mapped.journal, seen)
             else:
-                skipped = await self._skip(order, fetched, mapped.skipped)
-                if isinstance(skipped, FlowResult):
+                skipped = await self._skip(order, fetched, mapped.skipped, seen)
+                if not isinstance(skipped, Staged):
                     return skipped
                 staged = skipped
             if staged is None:
@@ -80,8 +80,13 @@ class OrderToJournal(JournalSteps, InvoiceSteps):
                 return followed
             fresh = True
 
-    async def _skip(self, order: OrderToJournalInput, fetched: FetchedOrder, reason: str) -> Staged | FlowResult:
-        """Nothing to post. A journal that is on its way is waited for; one that is there is not undone by a status."""
+    async def _skip(
+        self, order: OrderToJournalInput, fetched: FetchedOrder, reason: str, seen: int
+    ) -> Staged | FlowResult | None:
+        """Nothing to post. What is on its way is waited for; what is there is not undone by a status.
+
+        None: what was on its way is known now, look at the order again.
+        """
         settled = await self.settle(
             SettleDocument(
                 integration=order.integration,
@@ -94,6 +99,8 @@ class OrderToJournal(JournalSteps, InvoiceSteps):
                 job=order.job,
             )
         )
+        if settled.creating:
+            return await self.create_invoice(order, fetched, None, names.vendor_queue(settled.creating), seen)
         if settled.standing is None:
             return self.ended(State.SKIPPED, reason)
         if settled.standing.fate or settled.standing.outcome == "edited_after_posting":
