@@ -12,6 +12,11 @@ RATE_LIFE: Final = 3600.0
 ABSENT_RATE_LIFE: Final = 60.0
 
 
+def periods_key(fusion: str, ledger_id: int, application: int) -> Hashable:
+    """Where the periods of a ledger are kept: each application closes its own."""
+    return (fusion, "periods", ledger_id, application)
+
+
 @dataclass
 class ReferenceFacts:
     """A small cache with a life per entry. Keys are tuples that begin with the connection id."""

@@ -9,13 +9,14 @@ from typing import Any, Final
 from temporalio import activity
 
 from activities.collaborators import Collaborators
-from activities.facts import ABSENT_RATE_LIFE, LEDGER_LIFE, PERIODS_LIFE, RATE_LIFE
+from activities.facts import ABSENT_RATE_LIFE, LEDGER_LIFE, PERIODS_LIFE, RATE_LIFE, periods_key
 from activities.failures import review, vendor_failures
+from clients.oracle_fusion.reference_data import GENERAL_LEDGER, RECEIVABLES
 from contracts.configuration import Books, Integration
 from contracts.journal import LedgerFacts, Period, Problem
-from contracts.sale import OrderSnapshot
+from contracts.sale import OrderSnapshot, Sale
 from contracts.steps import CachedLookups, LookupFor, Lookups
-from mapping.books import books_of, needs_conversion
+from mapping.books import billed_in_receivables, books_of, needs_conversion
 from mapping.dates import Recognised, recognition
 
 SAME_CURRENCY: Final = True
@@ -50,7 +51,8 @@ class LookupActivities:
             raise review(books)
         with vendor_failures(f"Order {snapshot.sale.order_id} ({snapshot.sale.connection})"):
             ledger = await self._ledger(integration.fusion, books.ledger)
-            periods = await self._periods(integration.fusion, ledger, fresh=wanted.fresh)
+            application = closing_application(integration, snapshot.sale)
+            periods = await self._periods(integration.fusion, ledger, application, fresh=wanted.fresh)
             available = await self._rate(integration, books, ledger, snapshot, fresh=wanted.fresh)
         return Lookups(ledger=ledger, periods=periods, rate_available=available, looked_up_at=self._parts.clock())
 
@@ -59,7 +61,9 @@ class LookupActivities:
         ledger: LedgerFacts | None = facts.get((integration.fusion, "ledger", books.ledger))
         if ledger is None:
             return None
-        periods: tuple[Period, ...] | None = facts.get((integration.fusion, "periods", ledger.ledger_id))
+        periods: tuple[Period, ...] | None = facts.get(
+            periods_key(integration.fusion, ledger.ledger_id, closing_application(integration, snapshot.sale))
+        )
         key = _rate_key(integration, books, ledger, snapshot)
         available = SAME_CURRENCY if key is None else facts.get(key)
         if periods is None or available is None:
@@ -72,10 +76,10 @@ class LookupActivities:
         )
         return ledger
 
-    async def _periods(self, fusion: str, ledger: LedgerFacts, *, fresh: bool) -> tuple[Period, ...]:
+    async def _periods(self, fusion: str, ledger: LedgerFacts, application: int, *, fresh: bool) -> tuple[Period, ...]:
         periods: tuple[Period, ...] = await self._known(
-            (fusion, "periods", ledger.ledger_id),
-            lambda: self._parts.fusions[fusion].periods(ledger.ledger_id),
+            periods_key(fusion, ledger.ledger_id, application),
+            lambda: self._parts.fusions[fusion].periods(ledger.ledger_id, application),
             PERIODS_LIFE,
             fresh=fresh,
         )
@@ -119,6 +123,11 @@ class LookupActivities:
                 self._parts.facts.put(key, known, life if known or absent_life is None else absent_life)
                 self._answered_at[key] = asked_at
             return known
+
+
+def closing_application(integration: Integration, sale: Sale) -> int:
+    """The application whose periods decide on which day the sale can be booked."""
+    return RECEIVABLES if billed_in_receivables(sale, integration) else GENERAL_LEDGER
 
 
 def _recognised(integration: Integration, snapshot: OrderSnapshot) -> date:

@@ -1,16 +1,18 @@
-"""Mapping: from the fetched order to its journal, by the rules in force."""
+"""Mapping: from the fetched order to its journal or invoice, by the rules in force."""
 
 from temporalio import activity
 
 from activities.collaborators import Collaborators
-from activities.facts import LEDGER_LIFE, PERIODS_LIFE
+from activities.facts import LEDGER_LIFE, PERIODS_LIFE, periods_key
 from activities.failures import explained
+from activities.lookup import closing_application
 from contracts.configuration import MappingSet
 from contracts.journal import Problem
 from contracts.steps import MapOrder, Mapped
 from mapping.bigcommerce import postability
-from mapping.books import books_of
+from mapping.books import billed_in_receivables, books_of
 from mapping.journal import to_journal
+from mapping.receivable import to_invoice
 from store.mapping_sets import MappingSetUnknown
 
 
@@ -26,21 +28,23 @@ class MappingActivities:
 
     async def _map(self, order: MapOrder) -> Mapped:
         integration = self._parts.configuration.integration(order.integration)
-        ledger = order.lookups.ledger
+        sale, ledger = order.snapshot.sale, order.lookups.ledger
         # Another worker may have asked Fusion: what it learned is warm here from now on.
         self._parts.facts.learn((integration.fusion, "ledger", ledger.ledger), ledger, LEDGER_LIFE)
-        self._parts.facts.learn((integration.fusion, "periods", ledger.ledger_id), order.lookups.periods, PERIODS_LIFE)
+        periods = periods_key(integration.fusion, ledger.ledger_id, closing_application(integration, sale))
+        self._parts.facts.learn(periods, order.lookups.periods, PERIODS_LIFE)
 
         reason = postability(order.snapshot, integration.posting, integration.cut_over)
         if reason:
             return Mapped(skipped=reason)
-        books = books_of(order.snapshot.sale, integration)
+        books = books_of(sale, integration)
         if isinstance(books, Problem):
             return Mapped(problems=(books,))
         mapping_set = await self._mapping_set(integration.mapping_set, order.mapping_version)
         if isinstance(mapping_set, Problem):
             return Mapped(problems=(mapping_set,))
-        return to_journal(
+        to_document = to_invoice if billed_in_receivables(sale, integration) else to_journal
+        return to_document(
             order.snapshot,
             tenant=integration.tenant,
             integration=integration,

@@ -10,6 +10,8 @@ How a sale is booked (`mapping.entries`), each line by the first rule of the map
     debit   store credit, gift certificate      each liability redeemed
     either  rounding           what the shop's own rounding left over, under a limit
 
+An invoice in Receivables (`mapping.receivable`) books the same without the payments, which its receivable stands for.
+
 A negative amount is booked on the other side; an amount of zero is not booked. The accounting date is the store-local
 date of the recognition event (`mapping.dates`). Nothing here reads a clock, a file or a network.
 """

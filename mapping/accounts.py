@@ -8,7 +8,7 @@ from typing import Final
 from contracts.configuration import Books, MappingSet
 from contracts.journal import Problem, Purpose
 from contracts.sale import Sale
-from mapping.entries import Entry
+from mapping.entries import Entry, sale_facts
 from mapping.rules import FROM_BOOKS, CompiledRule, compiled, parse_account
 
 _PURPOSE_WORD: Final = {
@@ -48,14 +48,33 @@ def book(
             problem = _unmapped(entry, sale, mapping_set, on)
             problems.setdefault(problem.sentence, problem)
             continue
-        place = mapping_set.segments.index(mapping_set.balancing_segment)
-        if segments[place] not in (FROM_BOOKS, books.balancing_segment):
-            problem = _wrong_entity(chosen, segments[place], sale, books, mapping_set)
-            problems.setdefault(problem.sentence, problem)
-            continue
-        complete = (*segments[:place], books.balancing_segment, *segments[place + 1 :])
-        booked.append(Booked(entry=entry, segments=complete, rule=rule))
+        complete = _complete(segments, chosen, sale, books, mapping_set)
+        if isinstance(complete, Problem):
+            problems.setdefault(complete.sentence, complete)
+        else:
+            booked.append(Booked(entry=entry, segments=complete, rule=rule))
     return tuple(booked), tuple(problems.values())
+
+
+def sale_account(
+    purpose: Purpose, sale: Sale, *, books: Books, mapping_set: MappingSet, on: dt.date
+) -> tuple[str, ...] | Problem | None:
+    """The account that a rule names for the sale as a whole; None when no rule does.
+
+    Raises `mapping.rules.MappingSetError` for a set that `ml-connector check` refuses.
+    """
+    chosen = compiled(mapping_set).match(purpose, sale_facts(sale), on)
+    return None if chosen is None else _complete(chosen.segments, chosen, sale, books, mapping_set)
+
+
+def _complete(
+    segments: tuple[str, ...], chosen: CompiledRule | None, sale: Sale, books: Books, mapping_set: MappingSet
+) -> tuple[str, ...] | Problem:
+    """The account with the legal entity of the books, or the problem that it names another one."""
+    place = mapping_set.segments.index(mapping_set.balancing_segment)
+    if segments[place] not in (FROM_BOOKS, books.balancing_segment):
+        return _wrong_entity(chosen, segments[place], sale, books, mapping_set)
+    return (*segments[:place], books.balancing_segment, *segments[place + 1 :])
 
 
 def _unmapped(entry: Entry, sale: Sale, mapping_set: MappingSet, on: dt.date) -> Problem:

@@ -1,4 +1,4 @@
-"""Which books a sale belongs to: ledger, legal entity, journal source and category, by channel and currency."""
+"""Which books a sale belongs to: ledger, legal entity, and how it is posted there, by channel and currency."""
 
 from contracts.configuration import Books, Integration
 from contracts.journal import LedgerFacts, Problem
@@ -22,6 +22,11 @@ def books_of(sale: Sale, integration: Integration) -> Books | Problem:
         sentence=f"{order}: channel {sale.channel} has no books for {sale.currency} in integration {integration.id}.",
         remedy=f"Add books for channel {sale.channel} and {sale.currency} to the configuration, then retry.",
     )
+
+
+def billed_in_receivables(sale: Sale, integration: Integration) -> bool:
+    """Whether the sale's channel turns orders into invoices instead of journals."""
+    return any(one.id == sale.channel and one.target == "receivable" for one in integration.channels)
 
 
 def books_problems(sale: Sale, books: Books, ledger: LedgerFacts) -> tuple[Problem, ...]:

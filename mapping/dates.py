@@ -6,13 +6,19 @@ future-enterable period is imported and stays unposted until the period is opene
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from contracts.configuration import PostingPolicy
 from contracts.journal import Period, Problem
 from contracts.model import Frozen
 from contracts.sale import Sale
+
+Application = Literal["the general ledger", "Receivables"]
+"""Whose periods decide; each application closes its own."""
+
+GENERAL_LEDGER: Final = "the general ledger"
+RECEIVABLES: Final = "Receivables"
 
 _ENTERABLE: Final = ("open", "future")
 _WAS_OPEN: Final = ("open", "closed", "permanently_closed")
@@ -77,11 +83,15 @@ def recognition_day(sale: Sale, policy: PostingPolicy) -> dt.date | None:
 
 
 def accounting_date(
-    sale: Sale, policy: PostingPolicy, periods: Sequence[Period], today: dt.date
+    sale: Sale,
+    policy: PostingPolicy,
+    periods: Sequence[Period],
+    today: dt.date,
+    application: Application = GENERAL_LEDGER,
 ) -> Dated | NotRecognised | Waiting | Problem:
     """The date a sale is booked on.
 
-    `periods` are those of the ledger for the general ledger application; `today` is the store-local day of posting.
+    `periods` are those of the ledger for `application`; `today` is the store-local day of posting.
     A recognition day in a closed period moves to the first day of the next open (or future-enterable) period when that
     lies at most `policy.late_days` later; beyond that it is the problem `period_closed`. A day in a period that was
     never opened, after all that were, is waited for until `late_days` after it, then it is `period_not_opened`.
@@ -102,7 +112,7 @@ def accounting_date(
         return Dated(on=day, recognised_on=day, reason=recognised.reason, period=period.name)
     later = [one for one in calendar if one.starts > day]
     if period.status == "never_opened" and not any(one.status in _WAS_OPEN for one in later):
-        return _unopened(sale, recognised, period, policy, today)
+        return _unopened(sale, recognised, period, policy, today, application)
     target = next((one for one in later if one.status in _ENTERABLE), None)
     state = "was never opened" if period.status == "never_opened" else "is closed"
     if target is not None and (target.starts - day).days <= policy.late_days:
@@ -122,12 +132,17 @@ def local_day(moment: dt.datetime, timezone: str) -> dt.date | None:
 
 
 def _unopened(
-    sale: Sale, recognised: Recognised, period: Period, policy: PostingPolicy, today: dt.date
+    sale: Sale,
+    recognised: Recognised,
+    period: Period,
+    policy: PostingPolicy,
+    today: dt.date,
+    application: Application,
 ) -> Waiting | Problem:
     problem = Problem(
         code="period_not_opened",
         sentence=f"{_order(sale)}: {recognised.reason}, but period {period.name} has not been opened.",
-        remedy=f"Open {period.name} for the general ledger in Fusion; the order is then posted, or retry it.",
+        remedy=f"Open {period.name} for {application} in Fusion; the order is then posted, or retry it.",
     )
     overdue = (today - recognised.on).days > policy.late_days
     return problem if overdue else Waiting(problem=problem)

@@ -40,6 +40,10 @@ class Entry:
     """For the journal line's description."""
     subject: str
     """What has no account, for the sentence of a problem: `product category "Gift Cards"`. No personal data."""
+    quantity: Decimal = Decimal(1)
+    """How many were sold, for documents that show a price each."""
+    title: str = ""
+    """Of a tax, as the shop shows it."""
 
 
 def entries(sale: Sale) -> tuple[Entry, ...]:
@@ -62,7 +66,7 @@ def _all(sale: Sale) -> Iterator[Entry]:
     yield Entry(
         purpose=Purpose.ROUNDING,
         balance=-sale.rounding,
-        facts=_facts(sale),
+        facts=sale_facts(sale),
         source_key="rounding",
         text="Rounding difference of the shop",
         subject="the rounding difference",
@@ -76,10 +80,11 @@ def _line(sale: Sale, line: SaleLine) -> Entry:
     return Entry(
         purpose=Purpose.GIFT_CERTIFICATE if sold_certificate else Purpose.REVENUE,
         balance=-line.net,
-        facts=_facts(sale, category=line.categories, sku=line.sku, product_type=product_types),
+        facts=sale_facts(sale, category=line.categories, sku=line.sku, product_type=product_types),
         source_key=f"line:{line.key}",
         text=f"Gift certificate sold: {article}" if sold_certificate else f"{plain(line.quantity)} x {article}",
         subject=_line_subject(line),
+        quantity=line.quantity,
     )
 
 
@@ -95,7 +100,7 @@ def _line_subject(line: SaleLine) -> str:
 
 
 def _charge(sale: Sale, charge: SaleCharge) -> Entry:
-    facts = _facts(sale, fee=charge.name) if charge.kind == "fee" else _facts(sale)
+    facts = sale_facts(sale, fee=charge.name) if charge.kind == "fee" else sale_facts(sale)
     word = _CHARGE_WORD[charge.kind]
     return Entry(
         purpose=_CHARGE_PURPOSE[charge.kind],
@@ -112,10 +117,11 @@ def _tax(sale: Sale, tax: SaleTax) -> Entry:
     return Entry(
         purpose=Purpose.TAX,
         balance=-tax.amount,
-        facts=_facts(sale, tax_title=tax.title, tax_class=tax.tax_class),
+        facts=sale_facts(sale, tax_title=tax.title, tax_class=tax.tax_class),
         source_key=f"tax:{tax.title}",
         text=f"Tax: {tax.title or 'without title'}{rate}",
         subject=f'tax title "{tax.title}"' if tax.title else "tax without a title",
+        title=tax.title,
     )
 
 
@@ -131,14 +137,15 @@ def _tender(sale: Sale, tender: SaleTender) -> Entry:
     return Entry(
         purpose=_TENDER_PURPOSE[tender.kind],
         balance=tender.amount,
-        facts=_facts(sale, payment_method=tender.method),
+        facts=sale_facts(sale, payment_method=tender.method),
         source_key=f"{tender.kind}:{tender.method}" if tender.method else tender.kind,
         text=text,
         subject=subject,
     )
 
 
-def _facts(sale: Sale, **particular: str | tuple[str, ...]) -> Facts:
+def sale_facts(sale: Sale, **particular: str | tuple[str, ...]) -> Facts:
+    """What rules can ask of a sale, with what is particular to one entry of it."""
     return Facts(
         channel=sale.channel,
         connection=sale.connection,

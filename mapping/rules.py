@@ -38,6 +38,7 @@ CONDITIONS_OF: Final[Mapping[Purpose, frozenset[str]]] = {
     Purpose.STORE_CREDIT: SOLD_EVERYWHERE | {"payment_method"},
     Purpose.GIFT_CERTIFICATE: SOLD_EVERYWHERE | _ARTICLE | {"payment_method"},
     Purpose.ROUNDING: SOLD_EVERYWHERE,
+    Purpose.RECEIVABLE: SOLD_EVERYWHERE,
 }
 """Which conditions can hold for which purpose. A purpose that is not named here is booked by no rule."""
 

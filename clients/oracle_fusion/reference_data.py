@@ -11,7 +11,8 @@ from clients.oracle_fusion.rest import RESOURCES, FusionRest, Row, day, finder, 
 from contracts.journal import LedgerFacts, Period
 
 GENERAL_LEDGER: Final = 101
-"""Application id of the general ledger; periods of Receivables (222) and Payables (200) look just the same."""
+RECEIVABLES: Final = 222
+"""Application ids: each closes its own periods, and those of all of them look just the same."""
 
 _CLOSING_STATUS: Final = {
     "O": "open",
@@ -72,17 +73,17 @@ class ReferenceData:
                 return await self._facts(row)
         raise self._missing("ledger", name, [text(row, "Name", "LedgerName") for row in rows])
 
-    async def periods(self, ledger_id: int) -> tuple[Period, ...]:
-        """The general ledger's periods of a ledger, by first day; adjustment periods included."""
-        subject = f"the accounting periods of ledger {ledger_id}"
+    async def periods(self, ledger_id: int, application: int = GENERAL_LEDGER) -> tuple[Period, ...]:
+        """The periods of a ledger in one application, by first day; adjustment periods included."""
+        subject = f"the accounting periods of ledger {ledger_id} in application {application}"
         periods = []
         async for row in self._rest.rows(
             "accountingPeriodStatusLOV",
             subject=subject,
-            q=f"ApplicationId={GENERAL_LEDGER} and LedgerId={ledger_id}",
+            q=f"ApplicationId={application} and LedgerId={ledger_id}",
             order_by="PeriodNameId",
         ):
-            if whole(row, "ApplicationId") not in (GENERAL_LEDGER, None) or whole(row, "LedgerId") not in (
+            if whole(row, "ApplicationId") not in (application, None) or whole(row, "LedgerId") not in (
                 ledger_id,
                 None,
             ):

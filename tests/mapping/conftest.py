@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from contracts.configuration import Books, Channel, Integration, MappingSet, PostingPolicy, Rule
+from contracts.configuration import Books, Channel, Integration, MappingSet, PostingPolicy, ReceivableBooks, Rule
 from contracts.journal import LedgerFacts, Period, Purpose
 from contracts.sale import OrderSnapshot, Sale, SaleCharge, SaleLine, SaleTax, SaleTender
 from contracts.steps import Lookups, Mapped
 from mapping.journal import to_journal
+from mapping.receivable import to_invoice
 
 NOON = dt.datetime(2026, 3, 10, 18, 0, tzinfo=dt.UTC)
 """Noon in Chicago."""
@@ -136,9 +137,30 @@ def make_lookups(**fields: Any) -> Lookups:
     return Lookups.model_validate(given | fields)
 
 
+def make_snapshot(sale: Sale) -> OrderSnapshot:
+    return OrderSnapshot(sale=sale, modified_at=NOON, status_id="10", status="Completed")
+
+
+def make_billing(**fields: Any) -> ReceivableBooks:
+    given = {"transaction_source": "Web Shop", "transaction_type": "Invoice", "customer_account": "WEB-US"}
+    return ReceivableBooks.model_validate(given | fields)
+
+
 def map_sale(sale: Sale, mapping_set: MappingSet | None = None, **fields: Any) -> Mapped:
     """`to_journal` with the company's own settings where nothing else is given."""
+    return _map(to_journal, fields.pop("books", None) or make_books(), sale, mapping_set, fields)
+
+
+def bill_sale(sale: Sale, mapping_set: MappingSet | None = None, **fields: Any) -> Mapped:
+    """`to_invoice` likewise; `billing` are fields of the books' receivable part."""
+    billing = make_billing(**fields.pop("billing", {}))
     books = fields.pop("books", None) or make_books()
+    return _map(to_invoice, books.model_copy(update={"receivable": billing}), sale, mapping_set, fields)
+
+
+def _map(
+    to_document: Callable[..., Mapped], books: Books, sale: Sale, mapping_set: MappingSet | None, fields: dict[str, Any]
+) -> Mapped:
     given: dict[str, Any] = {
         "tenant": "acme",
         "integration": make_integration(fields.pop("policy", None), books),
@@ -147,8 +169,7 @@ def map_sale(sale: Sale, mapping_set: MappingSet | None = None, **fields: Any) -
         "lookups": make_lookups(),
         "ordinal": 1,
     }
-    snapshot = OrderSnapshot(sale=sale, modified_at=NOON, status_id="10", status="Completed")
-    return to_journal(snapshot, **(given | fields))
+    return to_document(make_snapshot(sale), **(given | fields))
 
 
 class Company:
@@ -160,11 +181,13 @@ class Company:
     full_set = staticmethod(make_full_set)
     line = staticmethod(make_line)
     sale = staticmethod(make_sale)
+    snapshot = staticmethod(make_snapshot)
     month = staticmethod(make_month)
     books = staticmethod(make_books)
     integration = staticmethod(make_integration)
     lookups = staticmethod(make_lookups)
     map: Callable[..., Mapped] = staticmethod(map_sale)
+    bill: Callable[..., Mapped] = staticmethod(bill_sale)
 
     @staticmethod
     def charge(kind: str, net: str, name: str = "") -> SaleCharge:

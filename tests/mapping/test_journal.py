@@ -8,7 +8,7 @@ from contracts.configuration import Books, PostingPolicy
 from contracts.journal import Journal, JournalLine, LedgerFacts, Problem, Purpose
 from contracts.steps import Mapped
 from mapping.books import books_of
-from mapping.journal import describe
+from mapping.descriptions import describe
 
 
 def journal(mapped: Mapped) -> Journal:
