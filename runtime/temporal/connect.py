@@ -83,9 +83,11 @@ async def connect(
 
 
 async def register_search_attributes(client: Client, *, patience: float = 30.0) -> tuple[str, ...]:
-    """Adds those of `contracts.names.SEARCH_ATTRIBUTES` that the namespace lacks and waits until it knows them.
+    """Adds those of `contracts.names.SEARCH_ATTRIBUTES` that the namespace lacks and waits until it accepts them.
 
-    Safe to call from every process at every start. Returns the names it added. Raises `SearchAttributesError`.
+    A production server lists an attribute seconds before requests may carry it: its services take note of a changed
+    namespace by and by. Safe to call from every process at every start. Returns the names it added. Raises
+    `SearchAttributesError`.
     """
     known = await _registered(client)
     for name in SEARCH_ATTRIBUTES:
@@ -96,18 +98,18 @@ async def register_search_attributes(client: Client, *, patience: float = 30.0) 
                 f"name: use a namespace of its own for ml-connector."
             )
     missing = tuple(name for name in SEARCH_ATTRIBUTES if name not in known)
-    if not missing:
-        return ()
-    await _add(client, missing)
+    if missing:
+        await _add(client, missing)
     gives_up_at = time.monotonic() + patience
-    while not set(missing) <= (await _registered(client)).keys():
+    while not await _accepted(client):
         if time.monotonic() > gives_up_at:
             raise SearchAttributesError(
-                f"Temporal accepted {', '.join(missing)} but does not list them after {patience:.0f} s. "
-                f"{_by_hand(client, missing)}"
+                f"Temporal accepted {', '.join(missing or SEARCH_ATTRIBUTES)} but takes no request with them after "
+                f"{patience:.0f} s. {_by_hand(client, missing or SEARCH_ATTRIBUTES)}"
             )
         await asyncio.sleep(0.2)
-    _log.info("search attributes registered", names=list(missing), namespace=client.namespace)
+    if missing:
+        _log.info("search attributes registered", names=list(missing), namespace=client.namespace)
     return missing
 
 
@@ -122,6 +124,16 @@ async def _registered(client: Client) -> dict[str, int]:
             f"({error.status.name.lower()}). {_by_hand(client, SEARCH_ATTRIBUTES)}"
         ) from error
     return dict(answer.custom_attributes)
+
+
+async def _accepted(client: Client) -> bool:
+    """Whether a request may carry them, by a question that does."""
+    try:
+        await client.count_workflows(" AND ".join(f"{name} = 'none'" for name in SEARCH_ATTRIBUTES))
+    except RPCError as error:
+        # Every other refusal is about the question, and says nothing about starts.
+        return error.status != RPCStatusCode.INVALID_ARGUMENT
+    return True
 
 
 async def _add(client: Client, missing: Sequence[str]) -> None:

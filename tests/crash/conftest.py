@@ -1,4 +1,4 @@
-"""Fixtures of the crash tests: a Temporal server that notices dead workers soon, a nursery, and the report."""
+"""Fixtures of the crash tests: lanes, a nursery, and the report."""
 
 import os
 from collections.abc import AsyncIterator
@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 from crash.lane import Lane, open_lane
 from crash.report import Report
-from crash.settings import QUICK
 from support.processes import Nursery
-
-from runtime.temporal.devserver import DevServer
+from support.topology import TemporalServer
 
 REPORT = pytest.StashKey[Report]()
 
@@ -38,13 +36,6 @@ def report(request: pytest.FixtureRequest) -> Report:
 
 
 @pytest.fixture(scope="session")
-async def quick_server(temporal_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DevServer]:
-    directory = tmp_path_factory.mktemp("quick-temporal")
-    async with DevServer(temporal_cli, ui_port=None, log=directory / "server.log", extra_arguments=QUICK) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
 async def nursery(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nursery]:
     directory = tmp_path_factory.mktemp("nursery")
     async with Nursery(Path(__file__).parent / "mortal.py", directory / "nursery.log") as opened:
@@ -52,7 +43,7 @@ async def nursery(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nur
 
 
 @pytest.fixture
-async def lane(quick_server: DevServer, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Lane]:
+async def lane(quick_server: TemporalServer, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Lane]:
     """A stack for one test alone."""
     async with open_lane(quick_server, nursery, tmp_path) as opened:
         yield opened
@@ -60,7 +51,7 @@ async def lane(quick_server: DevServer, nursery: Nursery, tmp_path: Path) -> Asy
 
 @pytest.fixture(scope="module")
 async def shared_lane(
-    quick_server: DevServer, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory
+    quick_server: TemporalServer, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Lane]:
     """A stack for all rows of a table: each has orders of its own."""
     async with open_lane(quick_server, nursery, tmp_path_factory.mktemp("lane")) as opened:

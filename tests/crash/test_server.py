@@ -6,35 +6,28 @@ from pathlib import Path
 import pytest
 from crash.lane import Lane, open_lane
 from crash.report import Report
-from crash.settings import QUICK
 from support.processes import Nursery
+from support.topology import QUICK, TemporalServer, Topology
 
 from contracts.flow import State
-from runtime.temporal.devserver import DevServer
 
 ORDERS = 12
 
 
 @pytest.fixture
-async def durable_server(temporal_cli: Path, tmp_path: Path) -> AsyncIterator[DevServer]:
-    async with DevServer(
-        temporal_cli,
-        database=tmp_path / "temporal.db",
-        ui_port=None,
-        log=tmp_path / "server.log",
-        extra_arguments=QUICK,
-    ) as server:
+async def durable_server(topology: Topology, tmp_path: Path) -> AsyncIterator[TemporalServer]:
+    async with topology.server(tmp_path, dynamic_config=QUICK, durable=True) as server:
         yield server
 
 
 @pytest.fixture
-async def durable_lane(durable_server: DevServer, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Lane]:
+async def durable_lane(durable_server: TemporalServer, nursery: Nursery, tmp_path: Path) -> AsyncIterator[Lane]:
     async with open_lane(durable_server, nursery, tmp_path) as opened:
         yield opened
 
 
 async def test_two_kills_of_the_server_neither_lose_nor_repeat_an_order(
-    durable_server: DevServer, durable_lane: Lane, report: Report
+    durable_server: TemporalServer, durable_lane: Lane, report: Report
 ) -> None:
     lane = durable_lane
     lane.run = report.begin("an order announced by webhook", "Temporal server killed twice")

@@ -24,7 +24,6 @@ from contracts.starting import StartRequest
 from runtime.configuring.configuration import load
 from runtime.parts import open_parts
 from runtime.temporal.connect import connect, register_search_attributes
-from runtime.temporal.devserver import DevServer
 from runtime.worker import run_worker
 from sandbox.bigcommerce import BigCommerceTwin
 from sandbox.bigcommerce.profiles import EU_SHOP, US_SHOP
@@ -32,6 +31,8 @@ from sandbox.bigcommerce.store import StoreSettings
 from sandbox.fusion import FusionTwin, Journal
 from sandbox.kit import Listener, serve
 from store import KeyRing
+
+from .topology import TemporalServer, store_beside
 
 DEMO_CONFIGURATION = Path(__file__).parents[2] / "runtime" / "demo" / "connector.toml"
 PATIENCE = 90.0
@@ -126,7 +127,7 @@ async def eventually(condition: Callable[[], Any], what: str, *, patience: float
         await asyncio.sleep(0.05)
 
 
-async def new_namespace(server: DevServer, keys: KeyRing) -> str:
+async def new_namespace(server: TemporalServer, keys: KeyRing) -> str:
     """Every test has a namespace of its own: queue names are the same everywhere."""
     name = f"t-{uuid.uuid4().hex[:12]}"
     client = await connect(TemporalSettings(address=server.address), keys)
@@ -162,7 +163,7 @@ def changed(configuration: Configuration, **imports: Any) -> Configuration:
 
 @asynccontextmanager
 async def open_stack(
-    server: DevServer,
+    server: TemporalServer,
     directory: Path,
     *,
     store_url: str | None = None,
@@ -173,15 +174,18 @@ async def open_stack(
         StoreSettings(EU_SHOP, requests_per_window=100_000),
     ),
 ) -> AsyncIterator[Stack]:
+    """Twins, a namespace and a store of their own; without `store_url` the store that goes with the server."""
     keys = KeyRing.generate()
     namespace = await new_namespace(server, keys)
     async with AsyncExitStack() as stack:
+        if store_url is None:
+            store_url = await stack.enter_async_context(store_beside(server, directory))
         fusion, shops = FusionTwin(), BigCommerceTwin(stores)
         fusion_listener = await stack.enter_async_context(serve(fusion))
         shops_listener = await stack.enter_async_context(serve(shops))
         environment = {
             **os.environ,
-            "MLC_STORE_URL": store_url or f"sqlite+aiosqlite:///{directory / 'store.db'}",
+            "MLC_STORE_URL": store_url,
             "MLC_TEMPORAL": server.address,
             "TEMPORAL_NAMESPACE": namespace,
             "MLC_FUSION_URL": fusion_listener.url,

@@ -1,0 +1,105 @@
+"""What the product under test runs on: the dev server and SQLite, or the production server and PostgreSQL.
+
+A test asks for a server and a stack and gets either; `--topology` (or `ML_CONNECTOR_TOPOLOGY`) chooses.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
+
+from sqlalchemy.engine import URL
+
+from runtime.temporal.devserver import DevServer
+
+from .cluster import ProductionServer
+from .postgres import MortalPostgres
+from .server_tools import ServerTools
+
+VARIABLE: Final = "ML_CONNECTOR_TOPOLOGY"
+DEV: Final = "dev"
+CLUSTER: Final = "cluster"
+
+QUICK: Final[Mapping[str, object]] = {"history.defaultWorkflowTaskTimeout": "3s"}
+"""Dynamic configuration: a workflow task of a worker that died is given to another after this long."""
+
+
+class TemporalServer(Protocol):
+    """A Temporal server that can be killed and started again on the same address."""
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def pid(self) -> int | None: ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def kill(self) -> None: ...
+
+
+@runtime_checkable
+class KeepsStores(Protocol):
+    """A server beside which the connector's store is a database of its own, too."""
+
+    def new_store(self) -> AbstractAsyncContextManager[URL]: ...
+
+
+class Topology(Protocol):
+    """Opens servers of one kind."""
+
+    def server(
+        self, directory: Path, *, dynamic_config: Mapping[str, object] | None = None, durable: bool = False
+    ) -> AbstractAsyncContextManager[TemporalServer]:
+        """A running server with its files in `directory`. `durable`: what it knows survives a kill."""
+        ...
+
+
+@dataclass(frozen=True)
+class DevTopology:
+    """One process, one history shard, everything in memory or in one file; stores on SQLite."""
+
+    cli: Path
+
+    @asynccontextmanager
+    async def server(
+        self, directory: Path, *, dynamic_config: Mapping[str, object] | None = None, durable: bool = False
+    ) -> AsyncIterator[TemporalServer]:
+        settings = [f"{name}={json.dumps(value)}" for name, value in (dynamic_config or {}).items()]
+        async with DevServer(
+            self.cli,
+            database=directory / "temporal.db" if durable else None,
+            ui_port=None,
+            log=directory / "server.log",
+            extra_arguments=[part for setting in settings for part in ("--dynamic-config-value", setting)],
+        ) as server:
+            yield server
+
+
+@dataclass(frozen=True)
+class ClusterTopology:
+    """The production server on PostgreSQL, several history shards; stores on the same PostgreSQL."""
+
+    tools: ServerTools
+    postgres: MortalPostgres
+
+    @asynccontextmanager
+    async def server(
+        self, directory: Path, *, dynamic_config: Mapping[str, object] | None = None, durable: bool = False
+    ) -> AsyncIterator[TemporalServer]:
+        async with ProductionServer(self.tools, self.postgres, directory, dynamic_config=dynamic_config) as server:
+            yield server
+
+
+@asynccontextmanager
+async def store_beside(server: object, directory: Path) -> AsyncIterator[str]:
+    """The URL of an empty store: a database beside a server that keeps stores, else a file in `directory`."""
+    if not isinstance(server, KeepsStores):
+        yield f"sqlite+aiosqlite:///{directory / 'store.db'}"
+        return
+    async with server.new_store() as database:
+        yield database.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
