@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from temporalio.client import Client
 
+from activities.epochs import EpochGuard
 from activities.facts import ReferenceFacts
 from activities.shops import Shop
 from clients.oracle_fusion import FusionClient
@@ -33,6 +34,10 @@ class Collaborators:
     starter: Starter
     clock: Callable[[], datetime] = utc_now
     facts: ReferenceFacts = field(default_factory=ReferenceFacts)
+    epochs: EpochGuard = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "epochs", EpochGuard(self.store.epochs, self.temporal))
 
     def fusion_connection(self, fusion: str) -> FusionConnection:
         """Raises `KeyError`."""

@@ -54,6 +54,7 @@ class FetchActivities:
             fingerprint=fingerprint,
             version=f"{fingerprint}:{snapshot.status_id}:{snapshot.deleted}:{snapshot.test}",
             settled=settled,
+            epoch=await self._parts.epochs.current(),
             pace=Pace(
                 quiet_period=integration.imports.quiet_period,
                 reread_after=integration.imports.reread_after,

@@ -50,6 +50,10 @@ class ImportingActivities:
     @activity.defn(name="submit_group")
     async def submit_group(self, step: GroupStep) -> Submission:
         """Lease, look, mark, send. Any number of times; sends at most once per proof that nothing was sent."""
+        if behind := await self._parts.epochs.behind(step.epoch):
+            return Submission(state="behind", sentence=behind)
+        # Durable outside the store before anything goes out: a store restored from before this is found behind.
+        await self._parts.epochs.tell((await self._parts.store.groups.group(step.group_id)).epoch)
         now = self._parts.clock()
         settings = self._parts.fusion_connection(step.fusion)
         token = secrets.token_hex(16)

@@ -1,10 +1,15 @@
 """Sealing: staged journals become a group when the oldest is old enough or enough of them wait."""
 
+from typing import Final
+
 from temporalio import activity
 
 from activities.collaborators import Collaborators
 from contracts.steps import GroupStep, SealedGroup, SealGroup
 from store.rows import GroupState
+
+ASKED_AGAIN: Final = 5.0
+"""Seconds: a seal cannot be told from one before a restore, so the keeper's word must be fresh."""
 
 
 class SealingActivities:
@@ -16,9 +21,11 @@ class SealingActivities:
         """Seals at most one group. A group that is still under way comes back first: never two at once."""
         journals, groups = self._parts.store.journals, self._parts.store.groups
         await self._parts.store.wakeups.take(wanted.workflow_id)
+        if behind := await self._parts.epochs.behind(wanted.epoch, at_most=ASKED_AGAIN):
+            return SealedGroup(behind=behind)
         for group in await groups.open_groups(wanted.fusion, wanted.ledger, wanted.source):
             if group.state is not GroupState.REVIEW:
-                return SealedGroup(group_id=group.group_id, journals=group.count)
+                return SealedGroup(group_id=group.group_id, journals=group.count, epoch=group.epoch)
         pending = await journals.pending(wanted.fusion, wanted.ledger, wanted.source)
         if pending.oldest is None:
             return SealedGroup()
@@ -29,7 +36,8 @@ class SealingActivities:
         group_id = await groups.seal(wanted.fusion, wanted.ledger, wanted.source, limit=wanted.limit, now=now)
         if group_id is None:
             return SealedGroup()
-        return SealedGroup(group_id=group_id, journals=min(pending.count, wanted.limit))
+        sealed = await groups.group(group_id)
+        return SealedGroup(group_id=group_id, journals=sealed.count, epoch=sealed.epoch)
 
     @activity.defn(name="keeps_its_slot")
     async def keeps_its_slot(self, step: GroupStep) -> bool:

@@ -30,6 +30,8 @@ class StagingActivities:
                 return Staged(outcome="superseded", reference=wanted.journal.reference)
 
     async def _stage(self, wanted: StageJournal) -> Staged:
+        if behind := await self._parts.epochs.behind(wanted.epoch):
+            return Staged(outcome="behind", reference=wanted.journal.reference, sentence=behind)
         journals = self._parts.store.journals
         integration = self._parts.configuration.integration(wanted.integration)
         staged = await journals.stage(

@@ -156,3 +156,9 @@ class PollInput(Frozen):
     """Set by backfills: read from here and leave the watermark alone."""
     days: int | None = None
     """Set by sweeps: read this many days back and leave the watermark alone."""
+
+
+class StoreEpoch(Frozen):
+    """How far the store has come: a number that rises with every group that is sealed."""
+
+    number: int

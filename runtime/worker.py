@@ -27,8 +27,9 @@ from workflows.journal_groups import JournalGroups
 from workflows.journal_import import JournalImport
 from workflows.order_to_journal import OrderToJournal
 from workflows.poll_orders import PollOrdersFlow, SweepOrdersFlow
+from workflows.store_epoch import StoreEpochKeeper
 
-WORKFLOWS: Final = (OrderToJournal, JournalGroups, JournalImport, PollOrdersFlow, SweepOrdersFlow)
+WORKFLOWS: Final = (OrderToJournal, JournalGroups, JournalImport, PollOrdersFlow, SweepOrdersFlow, StoreEpochKeeper)
 
 CALLS_PER_FETCH: Final = 4
 """Vendor calls of an ordinary order: the server limits activities, the vendor limits calls (design rule 10)."""

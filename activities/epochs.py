@@ -1,0 +1,87 @@
+"""A store that was restored from a backup must not post (design rule 3).
+
+The store's epoch rises with every sealed group. The highest one is kept in three places that a restored database does
+not reach: in the workflows that saw it, in this process, and with the keeper workflow, which is told before anything
+that cannot be taken back is sent.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from temporalio.client import Client, WithStartWorkflowOperation
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError, RPCStatusCode
+
+from contracts import names
+from contracts.flow import StoreEpoch
+from store.epochs import Epochs, StoreBehind
+
+REMEMBERED_FOR: Final = 30.0
+"""Seconds that an answer of the keeper is good enough for steps that look before they send."""
+
+
+class EpochGuard:
+    """One per process."""
+
+    def __init__(self, epochs: Epochs, temporal: Client, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._epochs = epochs
+        self._temporal = temporal
+        self._clock = clock
+        self._highest = 0
+        self._told = 0
+        self._asked_at: float | None = None
+
+    async def behind(self, seen: int = 0, *, at_most: float = REMEMBERED_FOR) -> str:
+        """Why nothing may be posted now, as a sentence; empty when the store is up to date.
+
+        `seen`: the highest epoch that the caller's workflow saw. `at_most`: how many seconds old the keeper's word may
+        be. Raises `RPCError` while Temporal cannot be asked.
+        """
+        await self._ask_keeper(at_most)
+        try:
+            self._highest = await self._epochs.require(max(self._highest, seen))
+        except StoreBehind as behind:
+            self._highest = behind.seen
+            return str(behind)
+        return ""
+
+    async def current(self) -> int:
+        """For workflows to carry: the highest epoch known here."""
+        self._highest = max(self._highest, await self._epochs.current())
+        return self._highest
+
+    async def tell(self, epoch: int) -> None:
+        """Durable outside the store when this returns."""
+        if epoch <= self._told:
+            return
+        start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+            names.STORE_EPOCH,
+            StoreEpoch(number=0),
+            id=names.STORE_EPOCH,
+            task_queue=names.WORKFLOW_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary="how far the store has come",
+        )
+        known = await self._temporal.execute_update_with_start_workflow(
+            names.SEEN, StoreEpoch(number=epoch), start_workflow_operation=start, result_type=StoreEpoch
+        )
+        self._told = max(self._told, epoch)
+        self._highest = max(self._highest, known.number)
+
+    async def kept(self) -> int:
+        """What the keeper remembers; 0 when nothing was ever sent."""
+        try:
+            described = await self._temporal.get_workflow_handle(names.STORE_EPOCH).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return 0
+            raise
+        number: int = await described.memo_value(names.EPOCH, 0, type_hint=int)
+        return number
+
+    async def _ask_keeper(self, at_most: float) -> None:
+        now = self._clock()
+        if self._asked_at is None or now - self._asked_at >= at_most:
+            self._highest = max(self._highest, await self.kept())
+            self._asked_at = now
