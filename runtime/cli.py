@@ -10,6 +10,7 @@ from runtime.commands import (
     audit,
     check,
     connections,
+    console,
     demo,
     hooks,
     keys,
@@ -32,6 +33,7 @@ from store import KeyRingError, StoreError, Unsealable
 
 COMMANDS: Final[tuple[Callable[[typer.Typer], None], ...]] = (
     serve.register,
+    console.register,
     demo.register,
     status.register,
     review.register,

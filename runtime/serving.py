@@ -1,4 +1,4 @@
-"""The long-running processes: worker, gateway, and both with an embedded Temporal server for a pilot."""
+"""The long-running processes: worker, gateway, console, and all with an embedded Temporal server for a pilot."""
 
 import asyncio
 import contextlib
@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+import uvicorn
 from temporalio.client import Client
 
+from console.addresses import public_url
+from console.app import ConsoleParts
+from console.app import create_app as create_console
+from console.server import make_server as make_console_server
 from contracts.configuration import Configuration
 from runtime.observing.metrics import telemetry
 from runtime.parts import open_parts, open_store
-from runtime.temporal.connect import connect, register_search_attributes
+from runtime.temporal.codec import EncryptionCodec
+from runtime.temporal.connect import connect, connect_options, register_search_attributes
 from runtime.temporal.devserver import DevServer
 from runtime.temporal.schedules import sync_schedules
 from runtime.temporal.starting import TemporalStarter
@@ -69,19 +75,33 @@ async def serve_gateway(configuration: Configuration, keys: KeyRing, stop: async
     client = await _client(configuration, keys, lazy=True)
     async with open_store(configuration, keys, migrate=True) as store:
         app = create_app(GatewayParts(configuration=configuration, store=store, starter=TemporalStarter(client)))
-        server = make_server(app, configuration.gateway)
-        serving = asyncio.create_task(_stopping_others(server.serve(), stop))
-        _log.info("gateway is up", host=configuration.gateway.host, port=configuration.gateway.port)
-        await stop.wait()
-        server.should_exit = True
-        await serving
+        async with _serving(make_server(app, configuration.gateway), stop):
+            _log.info("gateway is up", host=configuration.gateway.host, port=configuration.gateway.port)
+
+
+async def serve_console(configuration: Configuration, keys: KeyRing, stop: asyncio.Event) -> None:
+    """The operator's pages and the codec endpoint until `stop`. Needs the key ring and nothing else."""
+    namespace = connect_options(configuration.temporal)["namespace"]
+    app = create_console(ConsoleParts(configuration, keys, EncryptionCodec(keys), namespace))
+    async with _serving(make_console_server(app, configuration.console), stop):
+        _log.info("console is up", url=public_url(configuration.console), sign_in="ml-connector console token")
 
 
 async def serve_all(configuration: Configuration, keys: KeyRing, stop: asyncio.Event) -> None:
-    """Worker and gateway in one process; with an embedded Temporal server where none is configured."""
+    """Worker, gateway and console in one process; with an embedded Temporal server where none is configured."""
     async with _temporal_for(configuration) as complete, asyncio.TaskGroup() as tasks:
-        tasks.create_task(_stopping_others(serve_worker(complete, keys, stop), stop))
-        tasks.create_task(_stopping_others(serve_gateway(complete, keys, stop), stop))
+        for serve in (serve_worker, serve_gateway, serve_console):
+            tasks.create_task(_stopping_others(serve(complete, keys, stop), stop))
+
+
+@contextlib.asynccontextmanager
+async def _serving(server: uvicorn.Server, stop: asyncio.Event) -> AsyncIterator[None]:
+    """The server runs while the body does and then until `stop`; afterwards running requests have ended."""
+    serving = asyncio.create_task(_stopping_others(server.serve(), stop))
+    yield
+    await stop.wait()
+    server.should_exit = True
+    await serving
 
 
 @contextlib.asynccontextmanager

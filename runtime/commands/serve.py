@@ -1,4 +1,4 @@
-"""`ml-connector worker`, `gateway` and `up`: the processes of an installation."""
+"""`ml-connector worker`, `gateway` and `up`: the processes of an installation. The console has a module of its own."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ import typer
 from contracts.configuration import Configuration
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, run
 from runtime.serving import serve_all, serve_gateway, serve_worker, stop_on_signals
-from store import KeyRing
+from store import KeyRing, follow_keys
 
 Serve = Callable[[Configuration, KeyRing, asyncio.Event], Awaitable[None]]
 
@@ -22,20 +22,21 @@ def register(app: typer.Typer) -> None:
 
 def worker(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Run workflows and activities. Start as many as you like; each drains on SIGTERM."""
-    run(_serve(serve_worker, configured(config).configuration))
+    run(serve_until_told(serve_worker, configured(config).configuration))
 
 
 def gateway(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Receive signed webhooks: the only public listener."""
-    run(_serve(serve_gateway, configured(config).configuration))
+    run(serve_until_told(serve_gateway, configured(config).configuration))
 
 
 def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Run everything on this machine; with an embedded Temporal server where no address is configured."""
-    run(_serve(serve_all, configured(config).configuration))
+    run(serve_until_told(serve_all, configured(config).configuration))
 
 
-async def _serve(serve: Serve, configuration: Configuration) -> None:
-    keys = KeyRing.from_environment(os.environ)
+async def serve_until_told(serve: Serve, configuration: Configuration) -> None:
+    """Runs a process until SIGTERM or SIGINT, with a key ring that takes up changes of its file."""
+    keys = follow_keys(os.environ)
     with stop_on_signals() as stop:
         await serve(configuration, keys, stop)
