@@ -30,6 +30,7 @@ from store.postings import (
     posting_of,
     without_content,
 )
+from store.recoveries import booked_digest
 from store.rows import AuditEvent, GroupState, Pending, PostingCount, PostingKey, PostingRow, PostingState
 from store.schema import STAGED, group_members, journal_groups, journal_lines, postings
 from store.turns import Turn, Turns
@@ -65,9 +66,13 @@ class Journals:
         self._insert = insert_into(database, postings).on_conflict_do_nothing().returning(postings.c.reference)
         self._insert_lines = insert(journal_lines)
         self._delete_lines = delete(journal_lines).where(journal_lines.c.reference == bindparam("of"))
-        self._standing = select(*FATE_COLUMNS, postings.c.fingerprint, postings.c.digest, postings.c.staged_at).where(
-            postings.c.reference == bindparam("of")
-        )
+        self._standing = select(
+            *FATE_COLUMNS,
+            postings.c.fingerprint,
+            postings.c.digest,
+            postings.c.staged_at,
+            postings.c.recovered_at,
+        ).where(postings.c.reference == bindparam("of"))
         self._restage = (
             update(postings)
             .where(postings.c.reference == bindparam("of"), postings.c.state == bindparam("was"))
@@ -136,14 +141,16 @@ class Journals:
                 connection.execute(self._insert_lines, lines)
                 staged = Staged(outcome="staged", reference=journal.reference)
             else:
-                staged = self._stage_again(connection, values, lines)
+                staged = self._stage_again(connection, values, lines, journal)
             if staged.outcome == "staged":
                 tell(connection)
             return staged
 
         return await self._database.write(unit)
 
-    def _stage_again(self, connection: Connection, values: dict[str, Any], lines: list[dict[str, Any]]) -> Staged:
+    def _stage_again(
+        self, connection: Connection, values: dict[str, Any], lines: list[dict[str, Any]], journal: Journal
+    ) -> Staged:
         reference: str = values["reference"]
         while True:
             row = connection.execute(self._standing, {"of": reference}).one_or_none()
@@ -154,7 +161,7 @@ class Journals:
             state = PostingState(row.state)
             same = row.fingerprint == values["fingerprint"]
             if state in FINAL:
-                return self._compare(connection, row, values["fingerprint"])
+                return self._compare(connection, row, values["fingerprint"], journal)
             if state not in RESTAGEABLE:
                 return Staged(outcome="unchanged" if same else "in_group", reference=reference)
             if state is PostingState.STAGED and same and row.digest == values["digest"]:
@@ -169,8 +176,11 @@ class Journals:
             connection.execute(self._insert_lines, lines)
             return Staged(outcome="staged", reference=reference)
 
-    def _compare(self, connection: Connection, row: Any, fingerprint: str) -> Staged:
+    def _compare(self, connection: Connection, row: Any, fingerprint: str, journal: Journal) -> Staged:
         """A posting that is in the ledger, against the version that is to be staged."""
+        if not row.fingerprint and row.recovered_at is not None and row.digest != booked_digest(journal):
+            # The ledger was read back after a restore, and shows other lines than this version has.
+            return Staged(outcome="edited_after_posting", reference=row.reference, fate=fate_of(row))
         if not row.fingerprint:
             # A person marked it as posted before it was ever staged: this version is the one they looked at.
             connection.execute(
