@@ -32,11 +32,13 @@ TITLES = {
 class RestError(Exception):
     """An error answer on its way out."""
 
-    def __init__(self, status: int, detail: str, code: str = "") -> None:
+    def __init__(self, status: int, detail: str, code: str = "", path: str = "") -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.code = code
+        self.path = path
+        """Where in the document it is, e.g. `/InvoiceStatus`."""
 
 
 def encode(document: object) -> bytes:
@@ -59,20 +61,22 @@ def collection(request: Request, document: Mapping[str, Any]) -> Response:
     return Response(encode(document), media_type=_type(request, COLLECTION_TYPE))
 
 
-def item(request: Request, document: Mapping[str, Any], status: int = 200) -> Response:
-    """An item; 201 where it was created."""
-    return Response(encode(document), status_code=status, media_type=_type(request, ITEM_TYPE))
+def item(request: Request, document: Mapping[str, Any], status: int = 200, location: str = "") -> Response:
+    """An item; 201 where it was created, with its address where it has one."""
+    headers = {"Location": location} if location else {}
+    return Response(encode(document), status_code=status, media_type=_type(request, ITEM_TYPE), headers=headers)
 
 
 def _type(request: Request, own: str) -> str:
     return "application/json" if "application/json" in request.headers.get("accept", "") else own
 
 
-def error(accept: str, status: int, detail: str, code: str = "") -> Response:
+def error(accept: str, status: int, detail: str, code: str = "", path: str = "") -> Response:
     """An error: JSON only for those who ask for it in Accept, a bare sentence for the others; `status` is text."""
     if ERROR_TYPE not in accept:
         return Response(detail, status_code=status, media_type="text/plain")
-    details = {"detail": detail, "o:errorCode": code} if code else {"detail": detail}
+    known = {"detail": detail, "o:errorCode": code, "o:errorPath": path}
+    details = {name: value for name, value in known.items() if value}
     document = {"title": TITLES.get(status, "Error"), "status": str(status), "o:errorDetails": [details]}
     return Response(encode(document), status_code=status, media_type=ERROR_TYPE)
 

@@ -6,6 +6,7 @@ import calendar
 from datetime import date, timedelta
 from decimal import Decimal
 
+from sandbox.fusion.receivables.demo import EU_UNIT, US_UNIT, demo_receivables
 from sandbox.fusion.world import (
     GENERAL_LEDGER,
     PAYABLES,
@@ -76,11 +77,12 @@ def demo_world(today: date | None = None) -> World:
         sources={"Manual": 300000000000001, "Spreadsheet": 300000000000002, SOURCE: 300000081234567},
         categories=("Adjustment", "Manual", "Sales Invoices", CATEGORY, "Web Refunds"),
         business_units=[
-            BusinessUnit(300000046987012, "US Web Sales", 300000046975971, 300000046973970, "Example Stores Inc."),
-            BusinessUnit(300000046987013, "EU Web Sales", 300000046975980, 300000046973971, "Example Stores GmbH"),
+            BusinessUnit(300000046987012, US_UNIT, 300000046975971, 300000046973970, "Example Stores Inc."),
+            BusinessUnit(300000046987013, EU_UNIT, 300000046975980, 300000046973971, "Example Stores GmbH"),
         ],
         currencies=dict(CURRENCIES),
         rates=_rates(today),
+        receivables=demo_receivables(),
     )
     for entity in (US_ENTITY, EU_ENTITY):
         for account, kind in NATURAL_ACCOUNTS.items():

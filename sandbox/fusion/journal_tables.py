@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from sandbox.fusion.answers import RestError
 from sandbox.fusion.ledger import Batch, GeneralLedger, Journal, JournalLine
 from sandbox.fusion.resources import Entity, Resource
 
@@ -59,7 +60,14 @@ def journal_batches(books: GeneralLedger, now: Callable[[], datetime]) -> Resour
         "JeBatchId",
         unqueryable=frozenset({"RunningTotalDr", "RunningTotalCr", "ApproverEmployeeName", "ErrorMessage"}),
         children=(headers,),
+        delete=lambda _, entity: _delete(books, entity.subject),
     )
+
+
+def _delete(books: GeneralLedger, batch: Batch) -> None:
+    if batch.status == "P":
+        raise RestError(400, "A posted journal batch can't be deleted.")
+    books.batches.remove(batch)
 
 
 def _total(batch: Batch, side: str) -> Decimal:

@@ -131,7 +131,15 @@ class _RowMatch:
         if not self._queryable(attribute):
             raise QueryError(f"The attribute {attribute} cannot be used in a query.")
         negated = self._take("not")
-        predicate = self._comparison(attribute)
+        comparison = self._comparison(attribute)
+
+        def predicate(row: Row) -> bool:
+            value = row.get(attribute)
+            if isinstance(value, tuple):
+                # An attribute of children: one of them is enough.
+                return any(comparison({attribute: each}) for each in value)
+            return comparison(row)
+
         return (lambda row: not predicate(row)) if negated else predicate
 
     def _comparison(self, attribute: str) -> Predicate:

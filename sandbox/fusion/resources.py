@@ -22,6 +22,12 @@ class Entity:
 
     values: dict[str, Any]
     subject: Any = None
+    nested: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """What children show and a query may ask for, by dotted names; several rows may have each."""
+
+    def row(self) -> Mapping[str, Any]:
+        """What a query looks at."""
+        return {**self.nested, **self.values} if self.nested else self.values
 
 
 Rows = Callable[[], list[Entity]]
@@ -41,6 +47,18 @@ class Resource:
     finders: Mapping[str, Callable[[Mapping[str, str]], list[Entity]]] = field(default_factory=dict)
     children: tuple[Resource, ...] = ()
     parent_path: tuple[str, ...] = ()
+    nested: tuple[str, ...] = ()
+    """Attributes of children that a query may name with dots."""
+    may_query: Callable[[str], bool] | None = None
+    """What a pod lets be queried where that is a setting of the pod."""
+    described: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What `describe` says of an attribute beyond its name."""
+    find: Callable[[Any, str], Entity | None] | None = None
+    """The item of a parent's subject by its key; without it the rows are searched."""
+    create: Callable[[Any, Mapping[str, Any], str], Entity] | None = None
+    """Parent's subject, document, address. Absent: the resource has no such operation; the same for the others."""
+    update: Callable[[Any, Entity, Mapping[str, Any]], Entity] | None = None
+    delete: Callable[[Any, Entity], None] | None = None
 
     def item_key(self, entity: Entity) -> str:
         """What stands in an item's address."""
@@ -53,7 +71,9 @@ class Resource:
         return next((each for each in self.children if each.name == name), None)
 
     def queryable(self, attribute: str) -> bool:
-        return attribute in self.attributes and attribute not in self.unqueryable
+        known = attribute in self.attributes or attribute in self.nested
+        allowed = self.may_query is None or self.may_query(attribute)
+        return known and allowed and attribute not in self.unqueryable
 
 
 @dataclass(frozen=True)
@@ -73,6 +93,8 @@ class Ask:
     """Attributes by accessor; the resource's own under the empty name."""
     expand: tuple[str, ...] = ()
     """Children to include, nested ones with dots; `all` stands for every one."""
+    whole: bool = False
+    """Everything below is shown whole, as in the answer to a create."""
 
     @classmethod
     def read(cls, parameters: Mapping[str, str], version: str | None) -> Ask:
@@ -168,7 +190,7 @@ class Pages:
                 entities = resource.rows(parent)
             if ask.q:
                 matches = parse(ask.q, version=ask.version, queryable=resource.queryable)
-                entities = [each for each in entities if matches(each.values)]
+                entities = [each for each in entities if matches(each.row())]
             if ask.order_by:
                 # Sorting keeps equal rows in whatever order they came: only a unique sort is stable.
                 if self.shuffle:
@@ -200,6 +222,8 @@ class Pages:
         return shown
 
     def _included(self, child: Resource, ask: Ask) -> bool:
+        if ask.whole:
+            return True
         if ask.fields is not None:
             return any(name == child.name or name.startswith(f"{child.name}.") for name in ask.fields)
         return any(name == "all" or name.split(".")[0] == child.name for name in ask.expand)
@@ -214,8 +238,9 @@ class Pages:
             fields = {"": ask.fields.get(child.name, child.attributes), **deeper}
         inner = Ask(
             version=ask.version,
-            limit=LIMIT if ask.version < 3 else DEFAULT_LIMIT,
+            limit=LIMIT if ask.version < 3 or ask.whole else DEFAULT_LIMIT,
             offset=0,
+            whole=ask.whole,
             only_data=ask.only_data,
             links=ask.links,
             fields=fields,
@@ -245,6 +270,11 @@ class Pages:
 
     def one(self, resource: Resource, key: str, parent: Any = None) -> Entity:
         """The item with this key. Raises `RestError` 404."""
+        if resource.find is not None:
+            found = resource.find(parent, key)
+            if found is None:
+                raise RestError(404, "The requested resource was not found.")
+            return found
         for entity in resource.rows(parent):
             if resource.item_key(entity) == key:
                 return entity
@@ -252,7 +282,11 @@ class Pages:
 
 
 def describe(resource: Resource, samples: Sequence[Entity]) -> dict[str, Any]:
-    """What `/describe` says: attributes with type and queryability, finders, children."""
+    """What `/describe` says: attributes with type and queryability, finders, actions, children with the same."""
+    return {"Resources": {resource.name: _description(resource, samples)}}
+
+
+def _description(resource: Resource, samples: Sequence[Entity]) -> dict[str, Any]:
     values = samples[0].values if samples else {}
     attributes = [
         {
@@ -261,19 +295,21 @@ def describe(resource: Resource, samples: Sequence[Entity]) -> dict[str, Any]:
             "updatable": False,
             "mandatory": name == resource.key,
             "queryable": resource.queryable(name),
+            **resource.described.get(name, {}),
         }
         for name in resource.attributes
     ]
     finders = [{"name": name} for name in (*(("PrimaryKey",) if resource.key else ()), *resource.finders)]
+    above = [("get", "GET", True), ("create", "POST", resource.create)]
+    below = [("get", "GET", True), ("update", "PATCH", resource.update), ("delete", "DELETE", resource.delete)]
+    actions, item_actions = (
+        [{"name": name, "method": method} for name, method, there in each if there] for each in (above, below)
+    )
     return {
-        "Resources": {
-            resource.name: {
-                "attributes": attributes,
-                "collection": {"finders": finders, "links": [], "actions": [{"name": "get", "method": "GET"}]},
-                "item": {"links": [], "actions": [{"name": "get", "method": "GET"}]},
-                "children": {child.name: {"attributes": list(child.attributes)} for child in resource.children},
-            }
-        }
+        "attributes": attributes,
+        "collection": {"finders": finders, "links": [], "actions": actions},
+        "item": {"links": [], "actions": item_actions},
+        "children": {child.name: _description(child, []) for child in resource.children},
     }
 
 

@@ -1,8 +1,9 @@
-"""The Oracle Fusion twin: sign-in, REST framework, journal import, scheduler (Oracle Fusion: 1, 2, 4 and 9).
+"""The Oracle Fusion twin: sign-in, REST framework, journal import, scheduler, receivables (Oracle Fusion: 1 to 4, 9).
 
 Besides the faults every twin has, this one knows:
 
-    late_visibility    the batches an import makes are shown `seconds` later (path: "Import Journals: Child")
+    late_visibility    the batches an import makes are shown `seconds` later (path: "Import Journals: Child"), or a new
+                       receivables invoice is (path: receivablesInvoices; `options={"by_key": True}`: lists only)
     late_requests      a new scheduler request is shown `seconds` later (path: the job's name)
     slow_job           a job takes `seconds` longer (path: the job's name)
     token_expiry       a token lives `seconds`, whatever it says
@@ -15,7 +16,6 @@ Besides the faults every twin has, this one knows:
 
 from __future__ import annotations
 
-import json
 import random
 from dataclasses import fields
 from typing import Any
@@ -32,9 +32,15 @@ from sandbox.fusion.demo_world import demo_world
 from sandbox.fusion.erp_integrations import ErpIntegrations
 from sandbox.fusion.interface_file import InterfaceRow
 from sandbox.fusion.journal_tables import journal_batches
-from sandbox.fusion.ledger import Batch, GeneralLedger, Journal
+from sandbox.fusion.ledger import GeneralLedger, Journal
+from sandbox.fusion.receivables.control import change, receivables_control_routes
+from sandbox.fusion.receivables.invoice import Invoice
+from sandbox.fusion.receivables.setup import Customer, TransactionSource
+from sandbox.fusion.receivables.subledger import Subledger
+from sandbox.fusion.receivables.tables import ReceivablesInvoices
 from sandbox.fusion.reference_tables import reference_resources
-from sandbox.fusion.resources import Ask, Pages, Resource, describe
+from sandbox.fusion.resources import Ask
+from sandbox.fusion.rest import NOT_FOUND, Resources, read_body
 from sandbox.fusion.scheduler import EssRequest, Scheduler
 from sandbox.fusion.scheduler_address import SchedulerAddress
 from sandbox.fusion.world import GENERAL_LEDGER, ClosingStatus, Combination, World
@@ -58,9 +64,14 @@ class FusionTwin(Twin):
         self.identity = IdentityDomain(self.world, self.clock, self.faults)
         self.erp_integrations = ErpIntegrations(self.scheduler, self.books, self.clock, self.faults)
         self._requests = SchedulerAddress(self.scheduler, self.clock, lambda: self.url)
-        self._random = random.Random(seed)  # noqa: S311 - repeatable disorder
-        resources = [*reference_resources(self.world), journal_batches(self.books, self.clock.now)]
-        self._resources = {each.name: each for each in resources}
+        self.receivables = Subledger(self.world, self.clock, self.agenda, self.faults, self.books.next_id)
+        resources = [
+            *reference_resources(self.world),
+            journal_batches(self.books, self.clock.now),
+            ReceivablesInvoices(self.receivables, self.clock.now).resource(),
+        ]
+        disorder = random.Random(seed)  # noqa: S311 - repeatable disorder
+        self._resources = Resources(resources, self.faults, disorder, lambda: self.url)
 
     @property
     def url(self) -> str:
@@ -83,6 +94,11 @@ class FusionTwin(Twin):
         """Every scheduler request, oldest first."""
         self.agenda.run_due()
         return list(self.scheduler.requests.values())
+
+    def invoices(self) -> list[Invoice]:
+        """Every receivables invoice there is, also those not visible yet: the truth."""
+        self.agenda.run_due()
+        return self.receivables.invoices()
 
     def summary(self) -> dict[str, Any]:
         """Totals per ledger and currency (amounts as text), duplicates by given name, rows left."""
@@ -115,12 +131,29 @@ class FusionTwin(Twin):
             setattr(combination, name, value)
         return combination
 
+    def set_customer(self, number: str, **facts: Any) -> Customer:
+        """Change a customer account (`enabled=False`, `terms="30 Net"`, ...). Raises KeyError for an unknown one."""
+        self.agenda.run_due()
+        return change(self.world.receivables.customer(number), facts, but=("number", "party_id", "sites"))
+
+    def set_source(self, name: str, business_unit: str, **facts: Any) -> TransactionSource:
+        """Change a transaction source (`numbering="automatic"`, `active=False`, ...), or add it. Raises KeyError."""
+        self.agenda.run_due()
+        sources = self.world.receivables.sources
+        found = [each for each in sources if (each.name, each.business_unit) == (name, business_unit)]
+        source = found[0] if found else TransactionSource(name, business_unit)
+        change(source, facts, but=("name", "business_unit"))
+        if not found:
+            sources.append(source)
+        return source
+
     # What the pod answers
 
     def routes(self) -> list[BaseRoute]:
         verbs = ["GET", "POST", "PATCH", "DELETE"]
         return [
             *fusion_control_routes(self),
+            *receivables_control_routes(self),
             Route(TOKEN_PATH, self._token, methods=["POST"]),
             Route("/ess/rest/scheduler/v1/requests", self._guarded(self._scheduler), methods=["GET", "POST"]),
             Route("/ess/rest/scheduler/v1/requests/{id:int}", self._guarded(self._scheduler), methods=["GET"]),
@@ -155,7 +188,7 @@ class FusionTwin(Twin):
                 accept = request.headers.get("accept", "")
                 if self.faults.take("text_errors", request.method, request.url.path):
                     accept = ""
-                return answers.error(accept, error.status, error.detail, error.code)
+                return answers.error(accept, error.status, error.detail, error.code, error.path)
             return response
 
         return handle
@@ -176,7 +209,7 @@ class FusionTwin(Twin):
 
     async def _scheduler(self, request: Request) -> Response:
         if request.method == "POST":
-            return Response(answers.encode(self._requests.submit(await _body(request))), 201, media_type=_JSON)
+            return Response(answers.encode(self._requests.submit(await read_body(request))), 201, media_type=_JSON)
         if "id" in request.path_params:
             document = self._requests.show(request.path_params["id"], request.query_params)
         else:
@@ -185,66 +218,19 @@ class FusionTwin(Twin):
 
     async def _resource(self, request: Request) -> Response:
         if request.path_params["version"] not in VERSIONS:
-            raise RestError(404, "The requested resource was not found.")
+            raise RestError(404, NOT_FOUND)
         segments: Segments = [part for part in request.path_params["path"].split("/") if part]
         if segments[:1] == ["erpintegrations"]:
             return await self._erp(request, segments)
         if request.url.path.startswith("/financialCommonApi") or not segments or segments[0] not in self._resources:
-            raise RestError(404, "The requested resource was not found.")
-        resource = self._resources[segments[0]]
-        if request.method == "DELETE" and resource.name == "journalBatches" and len(segments) == 2:
-            return self._delete_batch(resource, segments[1])
-        if request.method != "GET":
-            verb = {"POST": "create", "PATCH": "update", "DELETE": "delete"}[request.method]
-            raise RestError(400, f"Invalid operation {verb} for the specified resource.")
-        if segments[1:] == ["describe"]:
-            return Response(answers.encode(describe(resource, resource.rows(None)[:1])), media_type=_JSON)
-        return self._read(request, resource, segments)
-
-    def _read(self, request: Request, resource: Resource, segments: Segments) -> Response:
-        """`name`, `name/key`, `name/key/child/accessor`, and so on down."""
-        path = request.url.path
-        ask = Ask.read(request.query_params, request.headers.get("rest-framework-version"))
-        if ask.total and self.faults.take("total_results_500", "GET", path):
-            raise RestError(500, "Internal Server Error")
-        shuffle = self._random if self.faults.take("unstable_order", "GET", path) else None
-        base = f"{self.url}/{request.url.path.split('/')[1]}/resources/{request.path_params['version']}"
-        pages = Pages(base, shuffle)
-        parent, rest, here = None, segments[1:], resource.name
-        while rest:
-            entity = pages.one(resource, rest[0], parent)
-            here = f"{here}/{rest[0]}"
-            if len(rest) == 1:
-                return answers.item(request, pages.item(resource, entity, ask, here))
-            child = resource.child(rest[2]) if rest[1] == "child" and len(rest) > 2 else None
-            if child is None:
-                raise RestError(404, "The requested resource was not found.")
-            resource, parent, rest, here = child, entity.subject, rest[3:], f"{here}/child/{child.name}"
-        if self.faults.take("no_data", "GET", path):
-            document = {
-                "items": [],
-                "count": 0,
-                "hasMore": False,
-                "limit": ask.limit,
-                "offset": ask.offset,
-                "links": [],
-            }
-        else:
-            document = pages.collection(resource, ask, parent, here)
-        return answers.collection(request, document)
-
-    def _delete_batch(self, resource: Resource, key: str) -> Response:
-        batch: Batch = Pages(self.url).one(resource, key).subject
-        if batch.status == "P":
-            raise RestError(400, "A posted journal batch can't be deleted.")
-        self.books.batches.remove(batch)
-        return Response(status_code=204)
+            raise RestError(404, NOT_FOUND)
+        return await self._resources.answer(request, segments)
 
     async def _erp(self, request: Request, segments: Segments) -> Response:
         if len(segments) > 1 and segments[1:] != ["describe"]:
-            raise RestError(404, "The requested resource was not found.")
+            raise RestError(404, NOT_FOUND)
         if request.method == "POST":
-            return answers.item(request, self.erp_integrations.create(await _body(request)), status=201)
+            return answers.item(request, self.erp_integrations.create(await read_body(request)), status=201)
         if request.method != "GET":
             raise RestError(400, "Invalid operation for the specified resource.")
         if segments[1:] == ["describe"]:
@@ -265,16 +251,3 @@ class FusionTwin(Twin):
 
 
 _JSON = "application/json"
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    kind = request.headers.get("content-type", "")
-    if "json" not in kind:
-        raise RestError(415, "The content type is not supported.")
-    try:
-        body = json.loads(await request.body())
-    except ValueError as error:
-        raise RestError(400, "The payload can't be parsed.") from error
-    if not isinstance(body, dict):
-        raise RestError(400, "The payload can't be parsed.")
-    return body

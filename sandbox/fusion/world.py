@@ -11,6 +11,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from sandbox.fusion.receivables.setup import ReceivablesSetup
+
 GENERAL_LEDGER, PAYABLES, RECEIVABLES = 101, 200, 222
 """Application ids; each closes its periods by itself (Oracle Fusion: 4.7)."""
 
@@ -155,6 +157,7 @@ class World:
     """Enabled currencies and their minor digits."""
     conversion_types: tuple[str, ...] = ("Corporate", "Spot", "User")
     rates: list[Rate] = field(default_factory=list)
+    receivables: ReceivablesSetup = field(default_factory=ReceivablesSetup)
     habits: Habits = field(default_factory=Habits)
     credentials: Credentials = field(default_factory=Credentials)
     _by_segments: dict[tuple[int, tuple[str, ...]], Combination] = field(default_factory=dict, repr=False)

@@ -121,6 +121,22 @@ class Pod:
     async def erp(self, body: dict[str, Any]) -> httpx.Response:
         return await self.http.post(f"{RESOURCES}/erpintegrations", json=body)
 
+    async def bill(self, body: dict[str, Any], version: int = 4, **parameters: str) -> httpx.Response:
+        """POST an invoice."""
+        headers = {"REST-Framework-Version": str(version)}
+        return await self.http.post(f"{RESOURCES}/receivablesInvoices", json=body, params=parameters, headers=headers)
+
+    async def billed(self, body: dict[str, Any], version: int = 4) -> dict[str, Any]:
+        """The document of an invoice that is taken."""
+        answer = await self.bill(body, version)
+        assert answer.status_code == 201, answer.text
+        document: dict[str, Any] = answer.json()
+        return document
+
+    async def change(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        """PATCH below the resources."""
+        return await self.http.patch(f"{RESOURCES}/{path}", json=body)
+
     async def submit(self, rows: Sequence[Row], *, group: str = "1001", options: str = "ExtractFileType=ALL") -> int:
         answer = await self.erp(import_body(rows, group=group, options=options))
         assert answer.status_code == 201, answer.text
@@ -181,3 +197,23 @@ def import_body(rows: Sequence[Row], *, group: str = "1001", options: str = "Ext
         "NotificationCode": "10",
         "JobOptions": options,
     }
+
+
+def invoice_body(number: str | None = "MLC-1024", *amounts: str, **facts: Any) -> dict[str, Any]:
+    """A receivables invoice of the US store: a line an amount, its number in the manual source."""
+    lines = [
+        {"LineNumber": number, "Description": f"Order 1024, line {number}", "Quantity": 1, "UnitSellingPrice": amount}
+        for number, amount in enumerate(amounts or ("19.95",), start=1)
+    ]
+    body = {
+        "BusinessUnit": "US Web Sales",
+        "TransactionSource": "ML Connector",
+        "TransactionType": "Web Invoice",
+        "TransactionNumber": number,
+        "TransactionDate": TODAY.isoformat(),
+        "AccountingDate": TODAY.isoformat(),
+        "InvoiceCurrencyCode": "USD",
+        "BillToCustomerNumber": "1006",
+        "receivablesInvoiceLines": lines,
+    } | facts
+    return {name: value for name, value in body.items() if value is not None}
