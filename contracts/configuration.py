@@ -78,6 +78,8 @@ class FusionConnection(Frozen):
     journal_import: JournalImportSettings = JournalImportSettings()
 
 
+    duplicate_invoice_codes: tuple[str, ...] = ("AR-855040",)
+    """Codes with which this pod refuses a transaction number that exists; the usual wordings are known besides."""
 class WebhookVerification(Frozen):
     """How deliveries prove themselves (`vendors/bigcommerce.md` 9.4)."""
 
@@ -128,6 +130,8 @@ class ReceivableBooks(Frozen):
     tax_codes: dict[str, TaxCode] = Field(default_factory=dict)
     """By the shop's tax title; only for `tax_lines`."""
 
+    account_separator: str = Field(default="-", min_length=1, max_length=1)
+    """Between the segments of an account combination, as the chart of accounts writes it."""
 
 class Books(Frozen):
     """Where sales of one channel and currency are booked."""

@@ -1,10 +1,11 @@
-"""Oracle Fusion Cloud ERP over REST: reference data, journal import, journals read back."""
+"""Oracle Fusion Cloud ERP over REST: reference data, journal import, journals read back, invoices in Receivables."""
 
 from clients.oracle_fusion.client import FusionClient
 from clients.oracle_fusion.models import (
     BusinessUnit,
     CombinationState,
     Description,
+    FoundInvoice,
     FusionJournal,
     FusionLine,
     ImportFault,
@@ -18,6 +19,7 @@ __all__ = [
     "BusinessUnit",
     "CombinationState",
     "Description",
+    "FoundInvoice",
     "FusionClient",
     "FusionJournal",
     "FusionLine",

@@ -10,10 +10,11 @@ from clients.oracle_fusion.journals import PostedJournals
 from clients.oracle_fusion.models import Description, Pod
 from clients.oracle_fusion.reference_data import ReferenceData
 from clients.oracle_fusion.rest import RESOURCES, SCHEDULER, FusionRest
+from clients.oracle_fusion.receivables import ReceivablesInvoices
 from contracts.configuration import FusionConnection
 
 
-class FusionClient(ReferenceData, JournalImports, PostedJournals):
+class FusionClient(ReferenceData, JournalImports, PostedJournals, ReceivablesInvoices):
     """All that flows ask of a pod. `secret` gives the newest client secret; it is read for each sign-in only."""
 
     def __init__(
@@ -31,6 +32,7 @@ class FusionClient(ReferenceData, JournalImports, PostedJournals):
     @property
     def clock_skew(self) -> float | None:
         """Our clock minus the pod's, seconds, by its last `Date` header; `None` before the first answer."""
+        ReceivablesInvoices.__init__(self, rest)
         return self._rest.http.skew
 
     async def root(self) -> Pod:

@@ -183,6 +183,32 @@ class Description(Frozen):
 
 
 class Pod(Frozen):
+class FoundInvoice(Frozen):
+    """An invoice as it stands in Receivables."""
+
+    customer_transaction_id: int
+    transaction_number: str
+    cross_reference: str
+    line_reference: str = ""
+    """From the line transaction flexfield; only where the reference's home is there."""
+    transaction_source: str
+    transaction_type: str = ""
+    business_unit: str
+    customer_account: str
+    currency: str
+    entered_amount: Amount
+    """Lines, tax and freight, in `currency`."""
+    transaction_date: dt.date
+    accounting_date: dt.date | None
+    """Not shown by every pod."""
+    status: str
+    """Complete, Incomplete or Frozen."""
+    purchase_order: str
+    """The shop's order number."""
+    comments: str = ""
+    created_at: Instant | None = None
+
+
     """Facts of the pod for `connections test`."""
 
     versions: tuple[str, ...]

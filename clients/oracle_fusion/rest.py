@@ -102,19 +102,20 @@ class FusionRest:
     ) -> AsyncIterator[Row]:
         """All rows of a collection, page by page, each once.
 
-        `order_by` must name attributes that are unique together: without that, pages repeat and miss rows. The end is
-        a page shorter than the size the server says it used; `hasMore` alone is reported to lie.
+        `order_by` (`A,B:desc`; ascending unless it says otherwise) must name attributes that are unique together:
+        without that, pages repeat and miss rows. The end is a page shorter than the size the server says it used;
+        `hasMore` alone is reported to lie.
         """
         params: dict[str, str | int | bool] = {"limit": limit}
         if order_by:
-            params["orderBy"] = ",".join(f"{name}:asc" for name in order_by.split(","))
+            params["orderBy"] = ",".join(part if ":" in part else f"{part}:asc" for part in order_by.split(","))
         for name, value in (("q", q), ("finder", finder), ("expand", expand)):
             if value:
                 params[name] = value
         if not links:
             params["onlyData"] = True
         offset, seen = 0, set[tuple[str, ...]]()
-        names = order_by.split(",") if order_by else []
+        names = [part.partition(":")[0] for part in order_by.split(",")] if order_by else []
         while True:
             body = await self.page(f"{RESOURCES}/{resource}", subject=subject, params={**params, "offset": offset})
             for row in body["items"]:

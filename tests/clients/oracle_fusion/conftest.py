@@ -12,6 +12,7 @@ import pytest
 from clients.oracle_fusion import FusionClient
 from contracts.configuration import FusionConnection
 from contracts.journal import Journal, JournalLine, LedgerFacts, Purpose
+from contracts.receivable import Invoice, InvoiceLine
 
 LEDGER = LedgerFacts(ledger="US Primary", ledger_id=300000001, currency="USD", segment_count=4)
 
@@ -38,6 +39,47 @@ def journal(reference: str = "acme/bc-us/order/1024/sale/1", **changes: Any) -> 
             "date_reason": "placed 2026-03-01",
             "currency": "USD",
             "lines": (line(debit="10.50"), line(credit="10.50", description='Shirt, "blue"')),
+            "mapping_set": "retail",
+            "mapping_version": 7,
+            **changes,
+        }
+    )
+
+
+def invoice_line(
+    number: int = 1, amount: str = "10.50", account: str = "101-10-41000-000", **changes: Any
+) -> InvoiceLine:
+    return InvoiceLine.model_validate(
+        {
+            "number": number,
+            "purpose": Purpose.REVENUE,
+            "description": "1 x Shirt | order 1024 | retail v7 rule shirts",
+            "quantity": Decimal(1),
+            "unit_price": Decimal(amount),
+            "amount": Decimal(amount),
+            "segments": tuple(account.split("-")),
+            **changes,
+        }
+    )
+
+
+def invoice(**changes: Any) -> Invoice:
+    return Invoice.model_validate(
+        {
+            "reference": "acme/bc-us/order/1024/invoice/1",
+            "number": "MABCDEFGHIJKLMNOPQRS",
+            "home": "transaction_number",
+            "business_unit": "US Retail",
+            "transaction_source": "Web Shop",
+            "transaction_type": "Invoice",
+            "customer_account": "1006",
+            "ledger": "US Primary",
+            "transaction_date": dt.date(2026, 3, 1),
+            "accounting_date": dt.date(2026, 3, 2),
+            "date_reason": "placed 2026-03-01",
+            "currency": "USD",
+            "order_number": "1024",
+            "lines": (invoice_line(),),
             "mapping_set": "retail",
             "mapping_version": 7,
             **changes,
@@ -125,6 +167,16 @@ def make_journal() -> Callable[..., Journal]:
 @pytest.fixture
 def make_line() -> Callable[..., JournalLine]:
     return line
+
+
+@pytest.fixture
+def make_invoice() -> Callable[..., Invoice]:
+    return invoice
+
+
+@pytest.fixture
+def make_invoice_line() -> Callable[..., InvoiceLine]:
+    return invoice_line
 
 
 @pytest.fixture
