@@ -1,8 +1,8 @@
 # ruff: noqa: N818 -- the names say what happened; that they are errors is said by where they stand
-"""The store's epoch: a number that rises with every sealed group (design rule 3).
+"""The store's epoch: a number that rises with every sealed group and every create (design rule 3).
 
-Workflows carry the highest epoch they saw. A store restored from a backup has a lower one: it does not know groups
-that were sent, and must not post before they are recovered from Fusion.
+Workflows carry the highest epoch they saw. A store restored from a backup has a lower one: it does not know what was
+sent since, and must not post before that is recovered from Fusion.
 """
 
 import datetime as dt
@@ -23,6 +23,21 @@ class StoreBehind(StoreError):
         )
         self.seen = seen
         self.current = current
+
+
+def require_within(connection: Connection, seen: int) -> int:
+    """As `Epochs.require`, as part of the transaction that it protects."""
+    current: int = connection.execute(select(epochs.c.number)).scalar_one()
+    if current < seen:
+        raise StoreBehind(seen, current)
+    return current
+
+
+def advance_within(connection: Connection, now: dt.datetime) -> int:
+    """The next epoch, as part of the transaction of what is about to be sent."""
+    statement = update(epochs).values(number=epochs.c.number + 1, advanced_at=now).returning(epochs.c.number)
+    number: int = connection.execute(statement).scalar_one()
+    return number
 
 
 class Epochs:

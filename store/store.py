@@ -12,9 +12,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
-from store import audit, deliveries, postings, secrets, tokens
+from store import audit, creation, deliveries, postings, secrets, tokens
 from store.audit import Audit
 from store.connections import Connections
+from store.creations import Creations
 from store.cross_references import CrossReferences
 from store.database import Database, StoreError
 from store.deliveries import Deliveries
@@ -35,7 +36,7 @@ from store.wakeups import Wakeups
 from store.watermarks import Watermarks
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_SEALED = (secrets.SEALED, tokens.SEALED, postings.SEALED, deliveries.SEALED, audit.SEALED)
+_SEALED = (secrets.SEALED, tokens.SEALED, postings.SEALED, creation.SEALED, deliveries.SEALED, audit.SEALED)
 """Everything in the store that is under a key of the ring."""
 
 
@@ -64,6 +65,7 @@ class Store:
         self.documents = Documents(database, self.audit)
         self.journals = Journals(database, vault, self.audit)
         self.groups = Groups(database, vault, self.audit)
+        self.creations = Creations(database, vault, self.audit)
         self.cross_references = CrossReferences(database)
         self.watermarks = Watermarks(database)
         self.deliveries = Deliveries(database, vault)

@@ -1,0 +1,448 @@
+"""Creations: of any number of attempts one may send, and a send is forgotten by proof only."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Awaitable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from contracts.names import journal_reference
+from store import KeyRing, Store, Vault
+from store.creation import (
+    CreationState,
+    Declaration,
+    Ended,
+    Granted,
+    Intended,
+    Intent,
+    Occupied,
+    Unresolved,
+)
+from store.creations import CreationInFlight, CreationUnknown
+from store.elsewhere import PostedElsewhere
+from store.epochs import StoreBehind
+from store.rows import AuditEvent, PostingKey, PostingState
+from store.turns import Superseded, Turn
+
+NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
+LEASE = dt.timedelta(seconds=60)
+SOON, LATER, MUCH_LATER = NOW + dt.timedelta(seconds=1), NOW + LEASE, NOW + dt.timedelta(hours=1)
+
+
+class Till:
+    """Creates invoices of orders that no other test uses; an order's amount is its fingerprint."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.store = store
+        self.creations = store.creations
+        self.shop = f"bc-{name}"
+
+    def key(self, order: str) -> PostingKey:
+        return PostingKey(
+            tenant="acme",
+            integration="us",
+            connection=self.shop,
+            fusion=f"fusion-{self.shop}",
+            kind="order",
+            document_id=order,
+            purpose="sale",
+            ordinal=1,
+        )
+
+    def reference(self, order: str) -> str:
+        return journal_reference("acme", self.shop, "order", order, "sale", 1)
+
+    def intent(self, order: str, amount: str = "10.00", *, content: str = "") -> Intent:
+        return Intent(
+            reference=self.reference(order),
+            key=self.key(order),
+            resource="receivablesInvoices",
+            home="transaction_number",
+            number=f"M{order}",
+            currency="USD",
+            total=Decimal(amount),
+            accounting_date=NOW.date(),
+            fingerprint=f"total {amount}",
+            job="poll 1",
+            content=content or f'{{"order": "{order}", "total": "{amount}", "for": "Ada Lovelace"}}',
+        )
+
+    async def intend(self, order: str, amount: str = "10.00", *, content: str = "", **more: Any) -> Intended:
+        return await self.creations.intend(
+            self.intent(order, amount, content=content), **{"now": NOW, "event": self.event(order, "intended"), **more}
+        )
+
+    def event(self, order: str, action: str) -> AuditEvent:
+        return AuditEvent(
+            tenant="acme",
+            connection=self.shop,
+            kind="order",
+            document_id=order,
+            at=NOW,
+            action=action,
+            sentence="-",
+            job="poll 1",
+        )
+
+    def turn(self, order: str, at: dt.datetime) -> Turn:
+        return Turn(connection=self.shop, kind="order", document_id=order, at=at)
+
+    async def lease(self, order: str, token: str, at: dt.datetime = NOW, *, again: bool = False) -> Any:
+        return await self.creations.lease(self.reference(order), token, now=at, until=at + LEASE, again=again)
+
+    async def mark(self, order: str, token: str, at: dt.datetime = NOW, amount: str = "10.00") -> int | None:
+        return await self.creations.mark_sent(
+            self.intent(order, amount), token, now=at, event=self.event(order, "sent")
+        )
+
+    async def sent(self, order: str, attempt: str = "a", amount: str = "10.00") -> None:
+        await self.intend(order, amount)
+        assert await self.lease(order, attempt) == Granted(LATER)
+        assert await self.mark(order, attempt, amount=amount)
+
+    async def found(self, order: str, target: str = "300100", amount: str = "10.00", **more: Any) -> bool:
+        return await self.creations.found(
+            self.reference(order),
+            **{
+                "target_id": target,
+                "target_number": "1007",
+                "fingerprint": f"total {amount}",
+                "sentence": "invoice 1007",
+                "now": LATER,
+                "event": self.event(order, "posted"),
+                **more,
+            },
+        )
+
+    async def ask(self, order: str) -> None:
+        await self.creations.in_review(
+            self.reference(order), code="posting_unknown", sentence="where is it?", asks_absence=True
+        )
+
+    async def state(self, order: str) -> CreationState:
+        return CreationState((await self.row(order)).state)
+
+    async def row(self, order: str) -> Any:
+        row = await self.creations.creation(self.reference(order))
+        assert row is not None
+        return row
+
+    async def trail(self, order: str) -> list[str]:
+        return [event.action for event in await self.store.audit.of(self.shop, "order", order)]
+
+
+@pytest.fixture
+def till(store: Store, fresh: str) -> Till:
+    return Till(store, fresh)
+
+
+async def test_an_intent_is_written_once_and_its_content_is_sealed(till: Till) -> None:
+    assert (await till.intend("1")).outcome == "intended"
+    assert (await till.intend("1")).outcome == "intended"
+    row = await till.row("1")
+    assert (row.state, row.total, row.number, row.created_at) == (CreationState.INTENDED, Decimal(10), "M1", NOW)
+    assert await till.creations.content(till.reference("1")) == till.intent("1").content
+    assert await till.trail("1") == ["intended"]
+
+
+async def test_a_newer_version_replaces_what_was_never_sent(till: Till) -> None:
+    await till.intend("1")
+    assert (await till.intend("1", "12.50")).outcome == "intended"
+    row = await till.row("1")
+    assert (row.total, row.fingerprint) == (Decimal("12.50"), "total 12.50")
+    assert "12.50" in (await till.creations.content(till.reference("1")) or "")
+    assert await till.trail("1") == ["intended", "intended"]
+
+
+async def test_the_same_version_by_another_mapping_replaces_what_was_never_sent(till: Till) -> None:
+    await till.intend("1")
+    await till.intend("1", content='{"mapping": 8}')
+    assert await till.creations.content(till.reference("1")) == '{"mapping": 8}'
+
+
+async def test_a_lease_belongs_to_one_attempt_until_it_ends(till: Till) -> None:
+    await till.intend("1")
+    assert await till.lease("1", "a") == Granted(LATER)
+    assert await till.lease("1", "a") == Granted(LATER)
+    assert await till.lease("1", "b") == Occupied(LATER)
+    assert await till.mark("1", "b") is None
+    assert await till.lease("1", "b", LATER) == Granted(LATER + LEASE)
+    assert await till.mark("1", "a") is None
+
+
+async def test_of_many_attempts_at_once_one_may_send(till: Till, other: Store) -> None:
+    intent = till.intent("1")
+
+    async def attempt(number: int) -> int | None:
+        creations = (other if number % 2 else till.store).creations
+        await creations.intend(intent, now=NOW)
+        lease = await creations.lease(intent.reference, str(number), now=NOW, until=LATER)
+        return await creations.mark_sent(intent, str(number), now=NOW) if isinstance(lease, Granted) else None
+
+    marks = await asyncio.gather(*(attempt(number) for number in range(24)))
+    assert len([mark for mark in marks if mark is not None]) == 1
+    assert len((await till.row("1")).sends) == 1
+
+
+async def test_a_worker_that_was_paused_past_its_lease_may_not_send(till: Till) -> None:
+    await till.intend("1")
+    await till.lease("1", "a")
+    assert await till.mark("1", "a", LATER) is None
+    assert await till.state("1") is CreationState.INTENDED
+
+
+async def test_a_worker_whose_version_was_replaced_since_it_looked_may_not_send(till: Till) -> None:
+    await till.intend("1")
+    await till.lease("1", "a")
+    await till.intend("1", "12.50")
+    assert await till.mark("1", "a") is None
+
+
+async def test_a_worker_whose_document_was_withdrawn_since_it_looked_may_not_send(till: Till) -> None:
+    await till.intend("1")
+    await till.lease("1", "a")
+    assert await till.creations.withdraw(till.reference("1"))
+    assert await till.mark("1", "a") is None
+    assert isinstance(await till.lease("1", "b", LATER), Ended)
+
+
+async def test_each_send_raises_the_epoch(till: Till) -> None:
+    before = await till.store.epochs.current()
+    await till.intend("1")
+    await till.lease("1", "a")
+    epoch = await till.mark("1", "a")
+    assert epoch is not None
+    assert before < epoch == await till.store.epochs.current()
+
+
+async def test_what_was_sent_is_only_looked_for(till: Till) -> None:
+    await till.sent("1")
+    assert await till.mark("1", "a") is None
+    assert await till.lease("1", "b") == Occupied(LATER)
+    for at in (LATER, MUCH_LATER):
+        unresolved = await till.lease("1", "b", at)
+        assert isinstance(unresolved, Unresolved)
+        assert (unresolved.until, unresolved.row.sent_at) == (LATER, NOW)
+    assert (await till.intend("1", "12.50")).outcome == "open"
+    assert (await till.row("1")).total == Decimal(10)
+    assert not await till.creations.withdraw(till.reference("1"), skipped=True)
+
+
+async def test_proof_that_nothing_came_of_it_frees_it(till: Till) -> None:
+    await till.sent("1")
+    await till.creations.release(till.reference("1"), "b")
+    assert (await till.intend("1")).outcome == "open"
+    await till.creations.release(till.reference("1"), "a")
+    row = await till.row("1")
+    assert (row.state, row.sent_at, row.sends) == (CreationState.INTENDED, None, ())
+    assert await till.lease("1", "b") == Granted(LATER)
+
+
+async def test_where_duplicates_are_refused_it_is_sent_again_and_the_earlier_send_is_not_forgotten(till: Till) -> None:
+    await till.sent("1")
+    assert await till.lease("1", "b", LATER, again=True) == Granted(LATER + LEASE)
+    assert await till.mark("1", "b", LATER, "12.50")
+    row = await till.row("1")
+    assert [(one.token, one.fingerprint) for one in row.sends] == [("a", "total 10.00"), ("b", "total 12.50")]
+    assert row.total == Decimal("12.50")
+    await till.creations.release(till.reference("1"), "b")
+    row = await till.row("1")
+    assert (row.state, row.sent_at) == (CreationState.SENDING, NOW)
+    assert isinstance(await till.lease("1", "c", MUCH_LATER), Unresolved)
+
+
+async def test_what_the_vendor_says_is_there_is_never_sent_again(till: Till) -> None:
+    await till.sent("1")
+    await till.creations.confirmed(till.reference("1"), "a", target_id="300100", target_number="1007")
+    assert isinstance(await till.lease("1", "b", LATER, again=True), Unresolved)
+    assert (await till.row("1")).target_id == "300100"
+
+
+async def test_absence_is_proved_once_the_lease_has_ended(till: Till) -> None:
+    await till.sent("1")
+    row = await till.row("1")
+    assert not await till.creations.absent(row, now=NOW)
+    assert await till.creations.absent(row, now=LATER, event=till.event("1", "absent"))
+    assert not await till.creations.absent(row, now=LATER)
+    assert await till.state("1") is CreationState.INTENDED
+    assert (await till.trail("1"))[-1] == "absent"
+
+
+async def test_a_doubt_is_told_once_and_keeps_what_the_vendor_answered(till: Till) -> None:
+    await till.sent("1")
+    for _ in range(2):
+        await till.creations.doubted(
+            till.reference("1"), "a", sentence="500", answered_at=SOON, event=till.event("1", "in_doubt")
+        )
+    await till.creations.doubted(till.reference("1"), "z", sentence="-", event=till.event("1", "in_doubt"))
+    row = await till.row("1")
+    assert (row.answered_at, row.sends[0].answered_at, row.sentence) == (SOON, SOON, "500")
+    assert await till.trail("1") == ["intended", "sent", "in_doubt"]
+
+
+async def test_what_is_found_stays_found(till: Till) -> None:
+    await till.sent("1")
+    assert await till.found("1")
+    assert await till.found("1")
+    assert not await till.found("1", "300200")
+    row = await till.row("1")
+    assert (row.state, row.target_id, row.target_number) == (CreationState.POSTED, "300100", "1007")
+    assert not row.open
+    assert (await till.intend("1")).outcome == "posted"
+    assert (await till.intend("1", "12.50")).outcome == "other_version"
+    await till.creations.release(till.reference("1"), "a")
+    await till.ask("1")
+    assert await till.state("1") is CreationState.POSTED
+    assert not await till.creations.withdraw(till.reference("1"), skipped=True, by_person=True)
+    assert await till.trail("1") == ["intended", "sent", "posted"]
+
+
+async def test_what_differs_is_never_sent_again_and_may_turn_out_right(till: Till) -> None:
+    await till.sent("1")
+    assert await till.found("1", differs=True)
+    assert await till.state("1") is CreationState.DIFFERS
+    assert (await till.intend("1")).outcome == "differs"
+    assert isinstance(await till.lease("1", "b", LATER, again=True), Ended)
+    assert await till.found("1")
+    assert await till.state("1") is CreationState.POSTED
+
+
+async def test_an_unsent_document_in_review_is_tried_again(till: Till) -> None:
+    await till.intend("1")
+    for _ in range(2):
+        await till.creations.in_review(
+            till.reference("1"), code="refused", sentence="no", event=till.event("1", "review")
+        )
+    assert await till.state("1") is CreationState.REVIEW
+    assert await till.creations.withdraw(till.reference("1"))
+    assert await till.state("1") is CreationState.REVIEW
+    assert (await till.intend("1")).outcome == "intended"
+    assert await till.lease("1", "b") == Granted(LATER)
+    assert await till.trail("1") == ["intended", "review"]
+
+
+async def test_a_person_declares_absent_what_they_were_asked_about_and_once(till: Till) -> None:
+    declaration = Declaration(decision="d-1", who="dana", why="looked in Fusion")
+
+    async def declare() -> Intended:
+        return await till.intend("1", now=LATER, declaration=declaration, declared=till.event("1", "declared_absent"))
+
+    await till.sent("1")
+    assert (await declare()).outcome == "open"  # nobody was asked
+    await till.ask("1")
+    assert (await till.intend("1", now=NOW, declaration=declaration)).outcome == "open"  # it may be going out
+    await till.ask("1")
+    assert (await declare()).outcome == "intended"
+    assert await till.lease("1", "b", LATER) == Granted(LATER + LEASE)
+    assert await till.mark("1", "b", LATER)
+    await till.ask("1")
+    assert (await till.intend("1", now=MUCH_LATER, declaration=declaration)).outcome == "open"  # used up
+    assert (await till.trail("1")).count("declared_absent") == 1
+
+
+async def test_a_person_may_give_up_what_is_unknown_and_it_is_looked_for_should_it_ever_be_wanted(till: Till) -> None:
+    await till.sent("1")
+    assert not await till.creations.withdraw(till.reference("1"), skipped=True, by_person=True)
+    await till.ask("1")
+    assert not await till.creations.withdraw(till.reference("1"), skipped=True)
+    assert await till.creations.withdraw(till.reference("1"), skipped=True, by_person=True)
+    assert await till.state("1") is CreationState.WITHDRAWN
+    assert (await till.intend("1", "12.50")).outcome == "open"
+
+
+async def test_an_older_step_changes_nothing(till: Till) -> None:
+    await till.intend("1", turn=till.turn("1", LATER))
+    with pytest.raises(Superseded):
+        await till.intend("1", "12.50", turn=till.turn("1", NOW))
+    with pytest.raises(Superseded):
+        await till.creations.withdraw(till.reference("1"), turn=till.turn("1", NOW))
+    assert (await till.row("1")).total == Decimal(10)
+
+
+async def test_a_store_that_is_behind_intends_nothing(till: Till) -> None:
+    current = await till.store.epochs.current()
+    with pytest.raises(StoreBehind):
+        await till.intend("1", seen=current + 1)
+    assert await till.creations.creation(till.reference("1")) is None
+    assert (await till.intend("1", seen=current)).epoch == current
+
+
+async def test_what_a_person_names_is_posted_also_when_it_was_never_intended(till: Till) -> None:
+    async def mark(order: str, at: dt.datetime = LATER) -> CreationState:
+        row = await till.creations.mark_posted(
+            till.reference(order),
+            target_id="300100",
+            target_number="1007",
+            sentence="marked by dana",
+            now=at,
+            key=till.key(order),
+        )
+        return CreationState(row.state)
+
+    assert await mark("1") is CreationState.POSTED
+    assert await mark("1") is CreationState.POSTED
+    assert (await till.intend("1")).outcome == "posted"
+    assert (await till.intend("1", "12.50")).outcome == "other_version"
+    await till.sent("2")
+    with pytest.raises(CreationInFlight):
+        await mark("2", SOON)
+    assert await mark("2") is CreationState.POSTED
+
+
+async def test_a_journal_on_its_way_keeps_the_same_sale_from_being_created(till: Till, desk: Any) -> None:
+    till.shop = desk.shop
+    await desk.stage("1")
+    assert (await till.intend("1")).outcome == "intended"  # it only waited, and was withdrawn
+    posting = await desk.store.journals.posting(desk.reference("1"))
+    assert posting is not None
+    assert posting.state is PostingState.WITHDRAWN
+    await desk.sealed("2")
+    with pytest.raises(PostedElsewhere, match="is in an import"):
+        await till.intend("2")
+    assert await till.creations.creation(till.reference("2")) is None
+
+
+async def test_counts_are_by_resource_and_state_with_the_oldest(till: Till) -> None:
+    await till.intend("1")
+    await till.intend("2", now=SOON)
+    await till.sent("3")
+    mine = [one for one in await till.creations.counts() if one.fusion == f"fusion-{till.shop}"]
+    assert [(one.state, one.count, one.oldest) for one in mine] == [
+        (CreationState.INTENDED, 2, NOW),
+        (CreationState.SENDING, 1, NOW),
+    ]
+
+
+async def test_creations_are_found_by_their_document_and_reference(till: Till) -> None:
+    await till.intend("1")
+    await till.sent("2")
+    assert await till.creations.standing_of(till.shop, "order", "1") is None
+    standing = await till.creations.standing_of(till.shop, "order", "2")
+    assert standing is not None
+    assert standing.reference == till.reference("2")
+    assert set(await till.creations.creations([till.reference("1"), "unheard"])) == {till.reference("1")}
+
+
+async def test_an_unheard_of_reference_is_named(store: Store) -> None:
+    calls: list[Awaitable[Any]] = [
+        store.creations.lease("unheard", "a", now=NOW, until=LATER),
+        store.creations.release("unheard", "a"),
+        store.creations.confirmed("unheard", "a", target_id="", target_number=""),
+    ]
+    for call in calls:
+        with pytest.raises(CreationUnknown, match="unheard"):
+            await call
+    assert await store.creations.creation("unheard") is None
+    assert await store.creations.content("unheard") is None
+    assert await store.creations.withdraw("unheard")
+
+
+async def test_the_content_is_rewrapped_when_keys_rotate(url: str, till: Till, ring: KeyRing) -> None:
+    await till.intend("1")
+    rotated = ring.rotate("for-creations")
+    async with Store.open(url, Vault(rotated)) as worker:
+        await worker.rewrap()
+    async with Store.open(url, Vault(rotated.without("k1"))) as worker:
+        assert await worker.creations.content(till.reference("1")) == till.intent("1").content
