@@ -85,7 +85,7 @@ class Audit:
     def _event(self, row: Any, *, opened: bool) -> AuditRow:
         payload = None
         if opened and row.payload_id is not None:
-            payload = self._vault.open_text(SEALED.bind(row), row.payload_key + row.payload)
+            payload = self._vault.open_text(SEALED.bind(row), (row.payload_key or b"") + (row.payload or b""))
         return AuditRow(
             payload=payload, **{name: getattr(row, name) for name in AuditRow.model_fields if name != "payload"}
         )

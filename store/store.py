@@ -1,6 +1,7 @@
 # ruff: noqa: N818 -- the names say what happened; that they are errors is said by where they stand
 """The store: one database, its vault, and a repository per concern."""
 
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,8 +13,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
-from store import audit, creation, deliveries, postings, secrets, tokens
+from store import audit, creation, deliveries, postings, seals, secrets, tokens
 from store.audit import Audit
+from store.audit_rows import Verification
 from store.connections import Connections
 from store.creations import Creations
 from store.cross_references import CrossReferences
@@ -27,7 +29,10 @@ from store.mapping_sets import MappingSets
 from store.overview import Overview
 from store.postgresql_database import PostgreSQLDatabase
 from store.reconciliations import Reconciliations
+from store.recoveries import Recoveries
 from store.rewrapping import count_by_key, rewrap
+from store.seal_verification import verify
+from store.seals import Seals
 from store.secrets import Secrets
 from store.sqlite_database import SQLiteDatabase
 from store.tokens import Tokens
@@ -36,7 +41,15 @@ from store.wakeups import Wakeups
 from store.watermarks import Watermarks
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_SEALED = (secrets.SEALED, tokens.SEALED, postings.SEALED, creation.SEALED, deliveries.SEALED, audit.SEALED)
+_SEALED = (
+    secrets.SEALED,
+    tokens.SEALED,
+    postings.SEALED,
+    creation.SEALED,
+    deliveries.SEALED,
+    audit.SEALED,
+    *seals.SEALED,
+)
 """Everything in the store that is under a key of the ring."""
 
 
@@ -57,6 +70,7 @@ class Store:
         self._database = database
         self._vault = vault
         self.audit = Audit(database, vault)
+        self.seals = Seals(database, vault)
         self.secrets = Secrets(database, vault)
         self.tokens = Tokens(database, vault)
         self.connections = Connections(database)
@@ -71,6 +85,7 @@ class Store:
         self.deliveries = Deliveries(database, vault)
         self.reconciliations = Reconciliations(database)
         self.epochs = Epochs(database)
+        self.recoveries = Recoveries(database)
         self.overview = Overview(database)
 
     @classmethod
@@ -109,6 +124,10 @@ class Store:
         for sealed in _SEALED:
             changed += await rewrap(self._database, self._vault, sealed)
         return changed
+
+    async def verify_audit(self, tenant: str, *, kept: Collection[str] = ()) -> Verification:
+        """Make every seal of a tenant's audit trail anew. `kept`: digests to look for, as somebody kept them."""
+        return await verify(self._database, self._vault, self.seals, tenant, kept=kept)
 
     async def sealed_by_key(self) -> dict[str, dict[str, int]]:
         """How many values of which table are sealed under which key: key id -> table -> count.
