@@ -344,6 +344,11 @@ class ConsoleSettings(Frozen):
     """Bytes of payloads in one request; more than the 4 MB that Temporal carries, written in base64."""
 
 
+class AuditSettings(Frozen):
+    seal_every: float = Field(default=300.0, ge=10)
+    """Seconds between two sealings of each tenant's audit trail: how long an event may lie unsealed."""
+
+
 class _HasId(Protocol):
     @property
     def id(self) -> str: ...
@@ -371,6 +376,7 @@ class Configuration(Frozen):
     temporal: TemporalSettings = TemporalSettings()
     gateway: GatewaySettings = GatewaySettings()
     console: ConsoleSettings = ConsoleSettings()
+    audit: AuditSettings = AuditSettings()
 
     def connection(self, connection_id: str) -> FusionConnection | BigCommerceConnection:
         """Raises `KeyError` with the id."""

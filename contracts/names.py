@@ -15,6 +15,7 @@ JOURNAL_GROUPS: Final = "journal-groups"
 JOURNAL_IMPORT: Final = "journal-import"
 POLL_ORDERS: Final = "poll-orders"
 SWEEP_ORDERS: Final = "sweep-orders"
+AUDIT_SEALING: Final = "audit-sealing"
 STORE_EPOCH: Final = "store-epoch"
 """Also the id of its only run: one store per namespace."""
 
@@ -88,6 +89,10 @@ def poll_orders_id(connection: str) -> str:
 
 def sweep_orders_id(connection: str) -> str:
     return f"{SWEEP_ORDERS}:{connection}"
+
+
+def audit_sealing_id(tenant: str) -> str:
+    return f"{AUDIT_SEALING}:{tenant}"
 
 
 def journal_reference(tenant: str, connection: str, kind: str, document_id: str, purpose: str, ordinal: int) -> str:

@@ -9,6 +9,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.audit_sealing import AuditSealingActivities
 from activities.closing import ClosingActivities
 from activities.collaborators import Collaborators
 from activities.fetch import FetchActivities
@@ -23,13 +24,22 @@ from activities.staging import StagingActivities
 from activities.verify import VerifyActivities
 from contracts import names
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection
+from workflows.audit_sealing import AuditSealing
 from workflows.journal_groups import JournalGroups
 from workflows.journal_import import JournalImport
 from workflows.order_to_journal import OrderToJournal
 from workflows.poll_orders import PollOrdersFlow, SweepOrdersFlow
 from workflows.store_epoch import StoreEpochKeeper
 
-WORKFLOWS: Final = (OrderToJournal, JournalGroups, JournalImport, PollOrdersFlow, SweepOrdersFlow, StoreEpochKeeper)
+WORKFLOWS: Final = (
+    OrderToJournal,
+    JournalGroups,
+    JournalImport,
+    PollOrdersFlow,
+    SweepOrdersFlow,
+    StoreEpochKeeper,
+    AuditSealing,
+)
 
 CALLS_PER_FETCH: Final = 4
 """Vendor calls of an ordinary order: the server limits activities, the vendor limits calls (design rule 10)."""
@@ -58,6 +68,7 @@ def store_activities(parts: Collaborators) -> list[Activity]:
         closing.tell_documents,
         closing.review_group,
         verify.verify_journal,
+        AuditSealingActivities(parts).seal_audit,
     ]
 
 

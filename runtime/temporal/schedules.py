@@ -1,4 +1,4 @@
-"""The schedules of every integration, created or updated at boot without un-pausing what a person paused."""
+"""The schedules of every integration and tenant, created or updated at boot without un-pausing what a person paused."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -9,6 +9,7 @@ from temporalio.client import (
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
@@ -18,14 +19,16 @@ from temporalio.client import (
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from contracts import names
-from contracts.configuration import Configuration, Integration
+from contracts.audit import AuditSealingInput
+from contracts.configuration import Configuration, Integration, Tenant
 from contracts.flow import PollInput
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
 def schedules(configuration: Configuration) -> Iterator[tuple[str, Schedule]]:
-    """Schedule id and schedule: for every shop a poll, and a daily sweep that reads further back."""
+    """Schedule id and schedule: for every shop a poll, and a daily sweep that reads further back; for every tenant the
+    sealing of its audit trail."""
     for integration in configuration.integrations:
         source, poll = integration.source, integration.poll
         yield (
@@ -44,6 +47,8 @@ def schedules(configuration: Configuration) -> Iterator[tuple[str, Schedule]]:
                 poll.sweep_cron,
             ),
         )
+    for tenant in configuration.tenants:
+        yield names.audit_sealing_id(tenant.id), _sealing(tenant, configuration.audit.seal_every)
 
 
 async def sync_schedules(client: Client, configuration: Configuration) -> None:
@@ -88,4 +93,24 @@ def _schedule(integration: Integration, flow: str, workflow_id: str, poll: PollI
         policy=SchedulePolicy(
             overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(seconds=integration.poll.catchup)
         ),
+    )
+
+
+def _sealing(tenant: Tenant, every: float) -> Schedule:
+    interval = timedelta(seconds=every)
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            names.AUDIT_SEALING,
+            AuditSealingInput(tenant=tenant.id),
+            id=names.audit_sealing_id(tenant.id),
+            task_queue=names.WORKFLOW_QUEUE,
+            typed_search_attributes=TypedSearchAttributes(
+                [SearchAttributePair(SearchAttributeKey.for_keyword(names.SA_FLOW), names.AUDIT_SEALING)]
+            ),
+            static_summary=f"audit trail of {tenant.id}",
+        ),
+        # Tenants begin at different moments of the interval.
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=interval)], jitter=interval / 10),
+        # Whatever was missed is sealed by the next run.
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=interval),
     )

@@ -78,6 +78,10 @@ BRANCHES: Final[dict[str, dict[str, str]]] = {
     },
     names.POLL_ORDERS: {"one poll": "poll-orders"},
     names.SWEEP_ORDERS: {"one sweep": "sweep-orders"},
+    names.AUDIT_SEALING: {
+        "the first sealing of a tenant": "audit-sealed-first",
+        "knows the seal that was the newest before": "audit-sealed-again",
+    },
 }
 
 

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from replay import fingerprint, import_scenes, order_scenes
+from replay import audit_scenes, fingerprint, import_scenes, order_scenes
 from replay.branches import branch_files
 from replay.history_files import HISTORIES
 from replay.order_scenes import Open
@@ -44,6 +44,7 @@ SCENES: Final[dict[str, Scene]] = {
     "group-reviews": import_scenes.reviews,
     "postings": import_scenes.postings,
     "slots": import_scenes.slots,
+    "sealings": audit_scenes.sealings,
 }
 ON_A_SMALL_SERVER: Final[dict[str, Scene]] = {"long-histories": order_scenes.long_histories}
 FEW_EVENTS: Final = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=8")
