@@ -9,16 +9,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 Row = Mapping[str, Any]
-Predicate = Callable[[Row], bool]
 
 
 class QueryError(ValueError):
     """The expression is not accepted; the message is the sentence of the 400."""
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """A condition on rows, and what every row it holds for is equal to: with that an index can be asked first."""
+
+    holds: Callable[[Row], bool]
+    equals: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, row: Row) -> bool:
+        return self.holds(row)
+
+
+def _all(parts: Sequence[Predicate]) -> Predicate:
+    if len(parts) == 1:
+        return parts[0]
+    equals = {attribute: value for part in parts for attribute, value in part.equals.items()}
+    return Predicate(lambda row: all(part(row) for part in parts), equals)
 
 
 _TOKEN = re.compile(
@@ -70,7 +88,7 @@ def _by_example(tokens: list[tuple[str, str]], queryable: Callable[[str], bool])
             clause = []
         else:
             clause.append(token)
-    return lambda row: all(condition(row) for condition in conditions)
+    return _all(conditions)
 
 
 class _RowMatch:
@@ -106,18 +124,18 @@ class _RowMatch:
         options = [self.both()]
         while self._take("or"):
             options.append(self.both())
-        return options[0] if len(options) == 1 else lambda row: any(option(row) for option in options)
+        return options[0] if len(options) == 1 else Predicate(lambda row: any(option(row) for option in options))
 
     def both(self) -> Predicate:
         parts = [self.negated()]
         while self._take("and"):
             parts.append(self.negated())
-        return parts[0] if len(parts) == 1 else lambda row: all(part(row) for part in parts)
+        return _all(parts)
 
     def negated(self) -> Predicate:
         if self._take("not"):
             inner = self.negated()
-            return lambda row: not inner(row)
+            return Predicate(lambda row: not inner(row))
         if self._take("("):
             inner = self.either()
             self._need(")")
@@ -131,18 +149,21 @@ class _RowMatch:
         if not self._queryable(attribute):
             raise QueryError(f"The attribute {attribute} cannot be used in a query.")
         negated = self._take("not")
+        exact = self._peek() == ("symbol", "=")
         comparison = self._comparison(attribute)
 
-        def predicate(row: Row) -> bool:
+        def holds(row: Row) -> bool:
             value = row.get(attribute)
             if isinstance(value, tuple):
                 # An attribute of children: one of them is enough.
                 return any(comparison({attribute: each}) for each in value)
             return comparison(row)
 
-        return (lambda row: not predicate(row)) if negated else predicate
+        if negated:
+            return Predicate(lambda row: not holds(row))
+        return Predicate(holds, {attribute: self._tokens[self._at - 1][1]} if exact else {})
 
-    def _comparison(self, attribute: str) -> Predicate:
+    def _comparison(self, attribute: str) -> Callable[[Row], bool]:
         if self._take("like"):
             pattern = _pattern(self._value())
             return lambda row: row.get(attribute) is not None and pattern.fullmatch(str(row[attribute])) is not None

@@ -55,6 +55,8 @@ class Resource:
     """What `describe` says of an attribute beyond its name."""
     find: Callable[[Any, str], Entity | None] | None = None
     """The item of a parent's subject by its key; without it the rows are searched."""
+    narrow: Callable[[Mapping[str, str]], list[Entity] | None] | None = None
+    """Rows that may have these values, where an index knows them; it only saves time."""
     create: Callable[[Any, Mapping[str, Any], str], Entity] | None = None
     """Parent's subject, document, address. Absent: the resource has no such operation; the same for the others."""
     update: Callable[[Any, Entity, Mapping[str, Any]], Entity] | None = None
@@ -66,6 +68,11 @@ class Resource:
             return str(entity.values[self.key])
         text = "/".join(str(entity.values.get(name, "")) for name in self.hash_of)
         return "00020000000EACED00057708" + hashlib.sha256(f"{self.name}:{text}".encode()).hexdigest()[:24].upper()
+
+    def candidates(self, parent: Any, equals: Mapping[str, str]) -> list[Entity]:
+        """Every row that may have these values, and perhaps others."""
+        found = self.narrow(equals) if equals and self.narrow else None
+        return self.rows(parent) if found is None else found
 
     def child(self, name: str) -> Resource | None:
         return next((each for each in self.children if each.name == name), None)
@@ -176,20 +183,21 @@ class Pages:
 
     def _found(self, resource: Resource, ask: Ask, parent: Any) -> list[Entity]:
         try:
+            matches = parse(ask.q, version=ask.version, queryable=resource.queryable) if ask.q else None
             if ask.finder:
                 name, variables = parse_finder(ask.finder)
                 find = resource.finders.get(name)
                 if name == "PrimaryKey" and resource.key and resource.key in variables:
                     wanted = variables[resource.key]
-                    entities = [each for each in resource.rows(parent) if resource.item_key(each) == wanted]
+                    candidates = resource.candidates(parent, {resource.key: wanted})
+                    entities = [each for each in candidates if resource.item_key(each) == wanted]
                 elif find is None:
                     raise RestError(400, f"The finder {name} is not known.")
                 else:
                     entities = find(variables)
             else:
-                entities = resource.rows(parent)
-            if ask.q:
-                matches = parse(ask.q, version=ask.version, queryable=resource.queryable)
+                entities = resource.candidates(parent, matches.equals if matches else {})
+            if matches:
                 entities = [each for each in entities if matches(each.row())]
             if ask.order_by:
                 # Sorting keeps equal rows in whatever order they came: only a unique sort is stable.

@@ -35,6 +35,7 @@ from sandbox.fusion.journal_tables import journal_batches
 from sandbox.fusion.ledger import GeneralLedger, Journal
 from sandbox.fusion.receivables.control import change, receivables_control_routes
 from sandbox.fusion.receivables.invoice import Invoice
+from sandbox.fusion.receivables.lists import receivables_lists
 from sandbox.fusion.receivables.setup import Customer, TransactionSource
 from sandbox.fusion.receivables.subledger import Subledger
 from sandbox.fusion.receivables.tables import ReceivablesInvoices
@@ -67,6 +68,7 @@ class FusionTwin(Twin):
         self.receivables = Subledger(self.world, self.clock, self.agenda, self.faults, self.books.next_id)
         resources = [
             *reference_resources(self.world),
+            *receivables_lists(self.world),
             journal_batches(self.books, self.clock.now),
             ReceivablesInvoices(self.receivables, self.clock.now).resource(),
         ]

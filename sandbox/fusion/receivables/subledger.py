@@ -7,7 +7,7 @@ flexfield value may come any number of times.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -41,15 +41,18 @@ class Subledger:
         self._next_id = next_id
         self._invoices: dict[int, Invoice] = {}
         self._numbers: set[tuple[str, str, str]] = set()
+        self._by_reference: dict[str, list[Invoice]] = {}
 
     def invoices(self) -> list[Invoice]:
         """Every invoice there is, visible or not, in order of creation."""
         return list(self._invoices.values())
 
-    def visible(self) -> list[Invoice]:
-        """Invoices that lists show by now."""
+    def visible(self, invoices: Iterable[Invoice] | None = None) -> list[Invoice]:
+        """Invoices that lists show by now, of these or of all."""
         now = self._clock.now()
-        return [each for each in self._invoices.values() if each.visible_from <= now]
+        return [
+            each for each in (self._invoices.values() if invoices is None else invoices) if each.visible_from <= now
+        ]
 
     def by_key(self, key: str) -> Invoice | None:
         """The invoice with this id, if its own address shows it by now."""
@@ -57,6 +60,10 @@ class Subledger:
         if invoice is None or (invoice.hidden_by_key and invoice.visible_from > self._clock.now()):
             return None
         return invoice
+
+    def having(self, reference: str) -> list[Invoice]:
+        """Invoices with this number, cross-reference or flexfield value, in order of creation."""
+        return list(self._by_reference.get(reference, ()))
 
     def create(self, body: Mapping[str, Any], path: str = f"/{NAME}") -> Invoice:
         """Take an invoice, with everything Fusion adds to it. Raises `RestError` 400; then nothing has changed."""
@@ -114,6 +121,8 @@ class Subledger:
             hidden_by_key=late is not None and not late.options.get("by_key", False),
         )
         self._invoices[invoice.id] = invoice
+        for reference in invoice.references():
+            self._by_reference.setdefault(reference, []).append(invoice)
         self.schedule_accounting(invoice)
         return invoice
 
@@ -172,6 +181,8 @@ class Subledger:
     def remove(self, invoice: Invoice) -> None:
         """Forget an invoice; its number is free again."""
         del self._invoices[invoice.id]
+        for reference in invoice.references():
+            self._by_reference[reference].remove(invoice)
         self._numbers.discard((invoice.source, invoice.business_unit, invoice.number))
 
     def summary(self) -> dict[str, Any]:

@@ -99,6 +99,7 @@ class ReceivablesInvoices:
                 self._flexfield(HEADER_TRANSACTION_DFF, "CustomerTrxId", setup.transaction_flexfield),
             ),
             find=self._find,
+            narrow=self._narrow,
             create=self._create,
             update=self._update,
             delete=lambda _, entity: self._changes.delete(entity.subject),
@@ -107,6 +108,17 @@ class ReceivablesInvoices:
     def _find(self, _: Any, key: str) -> Entity | None:
         invoice = self._books.by_key(key)
         return None if invoice is None else self.row(invoice)
+
+    def _narrow(self, equals: Mapping[str, str]) -> list[Entity] | None:
+        """By key, number, cross-reference or a flexfield's attribute; what else is asked is for the query to see."""
+        for attribute, value in equals.items():
+            if attribute == "CustomerTransactionId" and value.isdigit():
+                found = self._books.by_key(value)
+                return [self.row(each) for each in self._books.visible([found] if found else [])]
+            kept = "." in attribute and not attribute.endswith(CONTEXT)
+            if value and (kept or attribute in ("TransactionNumber", "CrossReference")):
+                return [self.row(each) for each in self._books.visible(self._books.having(value))]
+        return None
 
     def _create(self, _: Any, body: Mapping[str, Any], path: str) -> Entity:
         return self.row(self._books.create(body, path))
