@@ -8,6 +8,7 @@ from rich.console import Console
 
 from runtime.commands.common import run
 from runtime.demo.play import play
+from runtime.demo.stage import Setting
 from runtime.observing.logs import configure_logs
 
 WIDTH = 130
@@ -23,11 +24,19 @@ def demo(
     directory: Annotated[Path, typer.Option(help="Where store, logs and keys of the demo lie; emptied first.")] = Path(
         ".ml-connector/demo"
     ),
+    workers: Annotated[int, typer.Option(min=1, help="How many workers share the work.")] = 1,
+    gateways: Annotated[int, typer.Option(min=1, help="How many gateways take webhooks.")] = 1,
+    temporal: Annotated[
+        str | None,
+        typer.Option(help="A Temporal server that runs already, HOST:PORT; a namespace for the demo alone is best."),
+    ] = None,
+    store: Annotated[str | None, typer.Option(help="URL of an empty database, instead of a SQLite file.")] = None,
 ) -> None:
     """Play a morning in two shops, with faults, and reconcile it to the cent. Exit code 0 when everything holds."""
     configure_logs(level="WARNING")
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
-    if not run(play(directory.absolute(), console, keep=keep)):
+    setting = Setting(workers=workers, gateways=gateways, temporal=temporal, store=store)
+    if not run(play(directory.absolute(), console, keep=keep, setting=setting)):
         raise typer.Exit(1)

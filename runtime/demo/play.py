@@ -14,7 +14,7 @@ from rich.table import Table
 from contracts.flow import State
 from contracts.names import order_to_journal_id
 from runtime.demo.screen import OrderLine, Screen
-from runtime.demo.stage import Stage, open_stage
+from runtime.demo.stage import Setting, Stage, open_stage
 from runtime.demo.story import Morning
 from runtime.operations.deciding import ReviewItem, decide, decision_on, review_items
 from runtime.operations.reconciliation import ReconciledStore, Verdict, reconcile
@@ -26,10 +26,10 @@ IN_REVIEW: Final = 2
 PROGRAM: Final = "ml-connector"
 
 
-async def play(directory: Path, console: Console, *, keep: bool) -> bool:
+async def play(directory: Path, console: Console, *, keep: bool, setting: Setting) -> bool:
     """True when the books agree to the cent and nothing is lost, doubled or forgotten."""
     screen = Screen(console)
-    async with open_stage(directory, screen.tell) as stage:
+    async with open_stage(directory, screen.tell, setting) as stage:
         began = time.monotonic()
         morning = Morning(stage.fusion, stage.shops, screen.tell)
         playing = asyncio.create_task(morning.play())
@@ -169,10 +169,11 @@ async def _resolve_one(stage: Stage, morning: Morning, items: tuple[ReviewItem, 
 
 
 def _show_links(stage: Stage, morning: Morning, console: Console) -> None:
-    ui = f"{stage.server.ui_url}/namespaces/{stage.server.namespace}/workflows"
-    console.print(f"\nTemporal UI: {ui}", highlight=False, soft_wrap=True)
+    if stage.ui is None:
+        return
+    console.print(f"\nTemporal UI: {stage.ui}", highlight=False, soft_wrap=True)
     for connection, order_id in (morning.told.unmapped, morning.told.disabled):
-        console.print(f"  {ui}/{order_to_journal_id(connection, str(order_id))}", highlight=False, soft_wrap=True)
+        console.print(f"  {stage.ui}/{order_to_journal_id(connection, str(order_id))}", highlight=False, soft_wrap=True)
 
 
 async def _keep(stage: Stage, console: Console) -> None:

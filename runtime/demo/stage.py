@@ -1,12 +1,12 @@
-"""The demo's stage: a directory of its own, twins, Temporal, and worker and gateway as processes."""
+"""The demo's stage: a directory of its own, twins, Temporal, and workers and gateways as processes."""
 
 import asyncio
 import os
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -31,7 +31,9 @@ from store.keyring import KEY_FILE_VARIABLE
 HOOKS: Final = "https://hooks.acme.example"
 """Where the shops believe the gateway is: they accept https on port 443 only. The twin knows the way."""
 PORT: Final = 18080
-"""The gateway's, as the demo's file says; another one where it is taken."""
+"""The first gateway's, as the demo's file says; another one where it is taken."""
+UI: Final = "http://localhost:8233"
+"""Temporal's, as the demo's file says."""
 QUOTA: Final = 3000
 RETRY_SCALE: Final = 0.02
 """Of the shop's waits between two attempts of a webhook: a minute becomes 1.2 seconds."""
@@ -39,60 +41,81 @@ STARTING: Final = 60.0
 """Seconds until a process that does not come up ends the demo."""
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What the demo runs on, and on how many."""
+
+    workers: int = 1
+    gateways: int = 1
+    """The shops spread their deliveries over them, as a balancer would."""
+    temporal: str | None = None
+    """Address of a server that runs already; its namespace is `TEMPORAL_NAMESPACE`. None: a dev server of our own."""
+    store: str | None = None
+    """URL of an empty database. None: SQLite in the demo's directory."""
+
+
 @dataclass
 class Stage:
     directory: Path
     configuration: Configuration
-    gateway: str
-    """Where the gateway really listens."""
     fusion: FusionTwin
     shops: BigCommerceTwin
-    server: DevServer
+    ui: str | None
+    """Temporal's pages about this installation; None where nobody has said where they are."""
     parts: Collaborators
 
     @property
     def environment(self) -> dict[str, str]:
         """What operator commands need to look at this installation."""
         return {
-            PATH_VARIABLE: str(self.directory / "connector.toml"),
+            PATH_VARIABLE: str(_file(self.directory)),
             KEY_FILE_VARIABLE: str(self.directory / "keyring.json"),
         }
 
 
 @asynccontextmanager
-async def open_stage(directory: Path, tell: Tell) -> AsyncIterator[Stage]:
+async def open_stage(directory: Path, tell: Tell, setting: Setting) -> AsyncIterator[Stage]:
     """Everything is up and the shops' webhooks are registered while the context lasts."""
-    binary = await find_or_obtain(tell)
+    binary = None if setting.temporal else await find_or_obtain(tell)
     keys = _emptied(directory)
-    port = _free_port()
-    gateway = f"http://127.0.0.1:{port}"
+    ports = _free_ports(setting.gateways)
+    gateways = [f"http://127.0.0.1:{port}" for port in ports]
     async with AsyncExitStack() as stack:
-        fusion, shops = FusionTwin(), BigCommerceTwin([_shop(US_SHOP, gateway), _shop(EU_SHOP, gateway)])
+        fusion, shops = FusionTwin(), BigCommerceTwin([_shop(US_SHOP, gateways), _shop(EU_SHOP, gateways)])
         fusion_at = await stack.enter_async_context(serve(fusion))
         shops_at = await stack.enter_async_context(serve(shops))
-        tell("Starting Temporal ...")
-        server = DevServer(binary, log=directory / "temporal.log")
-        await stack.enter_async_context(server)
+        address, ui = setting.temporal or "", None
+        if binary is not None:
+            tell("Starting Temporal ...")
+            server = await stack.enter_async_context(DevServer(binary, log=directory / "temporal.log"))
+            address, ui = server.address, server.ui_url
         configuration = _configured(
             directory,
             {
-                "MLC_STORE_URL": f"sqlite+aiosqlite:///{directory / 'store.db'}",
-                "MLC_TEMPORAL": server.address,
-                "MLC_TEMPORAL_UI": server.ui_url or "",
+                "MLC_STORE_URL": setting.store or f"sqlite+aiosqlite:///{directory / 'store.db'}",
+                "MLC_TEMPORAL": address,
+                "MLC_TEMPORAL_UI": ui or UI,
                 "MLC_FUSION_URL": fusion_at.url,
                 "MLC_SHOP_URL": shops_at.url,
             },
-            port,
+            ports,
         )
         parts = await stack.enter_async_context(open_parts(configuration, keys, migrate=True))
-        stage = Stage(directory, configuration, gateway, fusion, shops, server, parts)
+        pages = ui and f"{ui}/namespaces/{parts.temporal.namespace}/workflows"
+        stage = Stage(directory, configuration, fusion, shops, pages, parts)
         await _set_secrets(parts)
-        tell("Starting worker and gateway ...")
-        for command in ("worker", "gateway"):
-            await stack.enter_async_context(_process(command, stage))
-        await _gateway_answers(gateway)
+        tell(f"Starting {_counted(setting.workers, 'worker')} and {_counted(setting.gateways, 'gateway')} ...")
+        for command, count in (("worker", setting.workers), ("gateway", setting.gateways)):
+            for number in range(1, count + 1):
+                await stack.enter_async_context(_process(command, number, stage))
+        for gateway in gateways:
+            await _gateway_answers(gateway)
         await _register_hooks(stage)
         yield stage
+
+
+def _counted(count: int, what: str) -> str:
+    return what if count == 1 else f"{count} {what}s"
 
 
 def _emptied(directory: Path) -> KeyRing:
@@ -104,32 +127,42 @@ def _emptied(directory: Path) -> KeyRing:
     return keys
 
 
-def _free_port() -> int:
-    """Another demo, or another program, may have the port: then any other does."""
-    for wanted in (PORT, 0):
-        with socket.socket() as listener:
+def _free_ports(count: int) -> list[int]:
+    """Another demo, or another program, may have the usual port: then any other does."""
+    with ExitStack() as held:
+        ports: list[int] = []
+        for wanted in (PORT, *[0] * count):
+            listener = held.enter_context(socket.socket())
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 listener.bind(("127.0.0.1", wanted))
             except OSError:
                 continue
-            return int(listener.getsockname()[1])
-    raise OSError("This machine has no free port.")
+            ports.append(int(listener.getsockname()[1]))
+        return ports[:count]
 
 
-def _shop(profile: Profile, gateway: str) -> StoreSettings:
-    return StoreSettings(profile, requests_per_window=QUOTA, reachable={HOOKS: gateway}, time_scale=RETRY_SCALE)
+def _shop(profile: Profile, gateways: Sequence[str]) -> StoreSettings:
+    return StoreSettings(profile, requests_per_window=QUOTA, reachable={HOOKS: gateways}, time_scale=RETRY_SCALE)
 
 
-def _configured(directory: Path, values: Mapping[str, str], port: int) -> Configuration:
-    """The demo's file with its variables filled in, so that a person's commands need none of them."""
+def _configured(directory: Path, values: Mapping[str, str], ports: Sequence[int]) -> Configuration:
+    """The demo's file with its variables filled in, so that a person's commands need none of them.
+
+    Gateways share a machine here, so each has a file that differs in its port.
+    """
     text = files("runtime.demo").joinpath("connector.toml").read_text(encoding="utf-8")
     for name, value in values.items():
-        text = text.replace(f"${{{name}}}", value).replace(f"${{{name}:-http://localhost:8233}}", value)
-    text = text.replace(f"port = {PORT}", f"port = {port}")
-    path = directory / "connector.toml"
-    path.write_text(text, encoding="utf-8")
-    return load(path)
+        text = text.replace(f"${{{name}}}", value).replace(f"${{{name}:-{UI}}}", value)
+    for number, port in enumerate(ports, start=1):
+        path = _file(directory, "gateway", number)
+        path.write_text(text.replace(f"port = {PORT}", f"port = {port}"), encoding="utf-8")
+    return load(_file(directory))
+
+
+def _file(directory: Path, command: str = "worker", number: int = 1) -> Path:
+    """The configuration file of a process."""
+    return directory / (f"gateway-{number}.toml" if command == "gateway" and number > 1 else "connector.toml")
 
 
 async def _set_secrets(parts: Collaborators) -> None:
@@ -144,8 +177,9 @@ async def _set_secrets(parts: Collaborators) -> None:
 
 
 @asynccontextmanager
-async def _process(command: str, stage: Stage) -> AsyncIterator[None]:
-    with (stage.directory / f"{command}.log").open("wb") as log:
+async def _process(command: str, number: int, stage: Stage) -> AsyncIterator[None]:
+    name = command if number == 1 else f"{command}-{number}"
+    with (stage.directory / f"{name}.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
@@ -153,7 +187,7 @@ async def _process(command: str, stage: Stage) -> AsyncIterator[None]:
             "--log-form",
             "json",
             command,
-            env={**os.environ, **stage.environment},
+            env={**os.environ, **stage.environment, PATH_VARIABLE: str(_file(stage.directory, command, number))},
             stdout=log,
             stderr=log,
             start_new_session=True,

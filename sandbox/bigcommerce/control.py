@@ -191,7 +191,10 @@ def _set(store: Store, wanted: dict[str, Any]) -> None:
     for name, value in wanted.items():
         match name:
             case "reachable":
-                store.deliveries.reachable = {str(public): str(real) for public, real in dict(value).items()}
+                store.deliveries.reachable = {
+                    str(public): [str(one) for one in real] if isinstance(real, list) else str(real)
+                    for public, real in dict(value).items()
+                }
             case "time_scale":
                 store.deliveries.time_scale = float(value)
             case "resign":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -30,8 +30,8 @@ class StoreSettings:
     delivery_timeout: float = 10.0
     plain_http: bool = False
     """Accept http destinations. The vendor wants https on port 443; `reachable` keeps that rule and still works."""
-    reachable: Mapping[str, str] = field(default_factory=dict)
-    """Public address prefix of a destination -> where it really is, e.g. a gateway on this machine."""
+    reachable: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    """Public address prefix of a destination -> where it really is, e.g. a gateway on this machine, or several."""
     empty_lists: int = 204
     """Answer to an empty V2 list: 204 without body, or 200 with `[]` (both are seen in the wild)."""
     seed: int = 0

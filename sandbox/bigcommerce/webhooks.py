@@ -13,7 +13,7 @@ import hashlib
 import json
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -108,7 +108,7 @@ class Deliveries:
         now: Callable[[], datetime],
         time_scale: float = 1.0,
         timeout: float = 10.0,
-        reachable: Mapping[str, str] | None = None,
+        reachable: Mapping[str, str | Sequence[str]] | None = None,
         concurrency: int = 20,
         seed: int = 0,
     ) -> None:
@@ -120,8 +120,9 @@ class Deliveries:
         """Real seconds per second of the vendor's waits: ladder, block list."""
         self.resign = True
         """A fresh timestamp and signature per attempt; the vendor does not say."""
-        self.reachable = dict(reachable or {})
-        """Public address prefixes -> where they are in reality, e.g. a gateway on this machine."""
+        self.reachable: dict[str, str | Sequence[str]] = dict(reachable or {})
+        """Public address prefixes -> where they are in reality, e.g. a gateway on this machine. Of several, each
+        attempt goes to any: a balancer in front of them would do that."""
         self._store_hash, self._store_id = store_hash, store_id
         self._subscriptions = subscriptions
         self._now = now
@@ -281,7 +282,8 @@ class Deliveries:
     def _address(self, hook: Subscription) -> str:
         for prefix, real in self.reachable.items():
             if hook.destination.startswith(prefix):
-                return real + hook.destination.removeprefix(prefix)
+                one = real if isinstance(real, str) else self._random.choice(real)
+                return one + hook.destination.removeprefix(prefix)
         return hook.destination
 
     # Failing destinations

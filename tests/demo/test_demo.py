@@ -1,18 +1,43 @@
-"""The demo as a person runs it, from an empty directory to its exit code."""
+"""The demo as a person runs it, from an empty directory to its exit code.
+
+On the production topology it gets a server that runs already and an empty database, two workers and two gateways.
+"""
 
 import asyncio
 import os
 import re
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from support.stack import new_namespace
+from support.topology import DevTopology, Topology, store_beside
+
+from store import KeyRing
 
 PATIENCE = 360.0
 
 
+@pytest.fixture
+async def setting(topology: Topology, tmp_path: Path) -> AsyncIterator[tuple[list[str], dict[str, str]]]:
+    """Options of the command, and its environment besides our own."""
+    if isinstance(topology, DevTopology):
+        yield [], {"TEMPORAL_CLI_PATH": str(topology.cli)}
+        return
+    directory = tmp_path / "temporal"
+    directory.mkdir()
+    async with topology.server(directory) as server, store_beside(server, directory) as store:
+        namespace = await new_namespace(server, KeyRing.generate())
+        options = ["--temporal", server.address, "--store", store, "--workers", "2", "--gateways", "2"]
+        yield options, {"TEMPORAL_NAMESPACE": namespace}
+
+
 @pytest.mark.timeout(400)
-async def test_a_morning_in_two_shops_is_reconciled_to_the_cent(temporal_cli: Path, tmp_path: Path) -> None:
+async def test_a_morning_in_two_shops_is_reconciled_to_the_cent(
+    setting: tuple[list[str], dict[str, str]], tmp_path: Path
+) -> None:
+    options, environment = setting
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -22,7 +47,8 @@ async def test_a_morning_in_two_shops_is_reconciled_to_the_cent(temporal_cli: Pa
         "demo",
         "--directory",
         str(tmp_path / "demo"),
-        env={**os.environ, "TEMPORAL_CLI_PATH": str(temporal_cli), "COLUMNS": "130", "PYTHONUNBUFFERED": "1"},
+        *options,
+        env={**os.environ, **environment, "COLUMNS": "130", "PYTHONUNBUFFERED": "1"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -44,10 +70,13 @@ async def test_a_morning_in_two_shops_is_reconciled_to_the_cent(temporal_cli: Pa
         "EF03",
         "ml-connector review resolve bc-eu/",
         "is retried",
-        "Temporal UI: http://127.0.0.1:",
         "Everything holds.",
     ):
         assert event in shown, f"{event!r} is missing in:\n{shown}"
+
+    assert ("Temporal UI: http://127.0.0.1:" in shown) == (not options), "a server of its own has a UI of its own"
+    for process_name in ("worker-2", "gateway-2") if options else ():
+        assert "is up" in log(tmp_path, process_name)
 
     first, second = rows(shown, "bc-us"), rows(shown, "bc-eu")
     assert sum(int(row[2]) for row in (first[0], second[0])) >= 40
@@ -55,6 +84,10 @@ async def test_a_morning_in_two_shops_is_reconciled_to_the_cent(temporal_cli: Pa
         assert row[-3:] == ["0.00", "0", "0"], "difference, duplicates, lost"
     assert [row[4] for row in first][1] == "0.00 (0)", "the refused order was resolved on screen"
     assert second[1][4].endswith("(1)"), "the unmapped one still waits for a rule"
+
+
+def log(directory: Path, process_name: str) -> str:
+    return Path(directory, "demo", f"{process_name}.log").read_text()
 
 
 def rows(shown: str, shop: str) -> list[list[str]]:

@@ -22,6 +22,7 @@ DESTINATION = "https://connector.example.com/webhooks/acme/bc-us"
 class Received:
     headers: dict[str, str]
     body: bytes
+    path: str
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Receiver:
         return Starlette(routes=[Route("/{path:path}", self.take, methods=["POST"])])
 
     async def take(self, request: Request) -> Response:
-        self.got.append(Received(dict(request.headers), await request.body()))
+        self.got.append(Received(dict(request.headers), await request.body(), request.url.path))
         if self.closed and self.closed in request.url.path:
             return Response(status_code=500)
         return Response(status_code=self.refusals.pop(0) if self.refusals else self.status)

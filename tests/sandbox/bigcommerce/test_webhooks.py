@@ -221,6 +221,19 @@ async def test_a_store_is_set_up_over_http(us) -> None:
     assert (await us.control.post(settings, json={"color": "red"})).status_code == 400
 
 
+async def test_deliveries_go_to_any_of_several_gateways_behind_one_address(us) -> None:
+    await us.hook("store/order/created")
+    settings, real = "/_twin/stores/us1abc/settings", us.store.deliveries.reachable["https://connector.example.com"]
+    several = {"https://connector.example.com": [f"{real}/one", f"{real}/two"]}
+    answer = await us.control.post(settings, json={"reachable": several})
+    assert answer.json()["reachable"] == several
+    for _ in range(20):
+        order(us)
+    await us.settled()
+    paths = [received.path.removesuffix("/webhooks/acme/bc-us") for received in us.receiver.got]
+    assert set(paths) == {"/one", "/two"}
+
+
 @pytest.mark.parametrize("resign", [True, False])
 async def test_a_retry_is_signed_anew_or_carries_the_first_signature(us, resign: bool) -> None:
     await us.hook("store/order/created")
