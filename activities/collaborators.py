@@ -8,6 +8,7 @@ from temporalio.client import Client
 
 from activities.epochs import EpochGuard
 from activities.facts import ReferenceFacts
+from activities.gates import Gates
 from activities.shops import Shop
 from clients.oracle_fusion import FusionClient
 from contracts.configuration import Books, Configuration, FusionConnection, ImportPolicy, Integration
@@ -34,6 +35,7 @@ class Collaborators:
     starter: Starter
     clock: Callable[[], datetime] = utc_now
     facts: ReferenceFacts = field(default_factory=ReferenceFacts)
+    gates: Gates = field(default_factory=Gates)
     epochs: EpochGuard = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,12 +1,14 @@
 """How a vendor's error reaches Temporal: one table from resolution to retry, wait or review.
 
-| resolution | Temporal sees |
-| --- | --- |
-| RETRY | a benign failure, retried with the step's back-off |
-| WAIT | a benign failure, retried after the vendor's own delay |
-| IN_DOUBT | as RETRY: only steps that create know what to do with doubt, and they handle it themselves |
-| CONFIG | retried every five minutes, so that a repaired credential heals everything that waits |
-| REVIEW | a final failure that carries the `Problem` a person reads |
+| resolution | while the connection's gate is open | once it is shut (`activities.gates`) |
+| --- | --- | --- |
+| RETRY | a benign failure, retried with the step's back-off | the step waits at the gate |
+| WAIT | a benign failure, retried after the vendor's own delay | the step waits at the gate |
+| IN_DOUBT | as RETRY: only steps that create know what to do with doubt, and they handle it themselves | as RETRY |
+| CONFIG | 403, a missing role: retried every five minutes, others go on | 401: the step waits at the gate |
+| REVIEW | a final failure that carries the `Problem` a person reads | the same |
+
+An outage or a refused sign-in never leads to review, however long it lasts.
 """
 
 from collections.abc import Iterator
@@ -22,6 +24,7 @@ from store import KeyMissing, StoreError, StoreUnavailable
 
 NEEDS_REVIEW: Final = "NeedsReview"
 CONFIG_PAUSE: Final = timedelta(minutes=5)
+"""Until a step whose account lacks a role is tried again: giving it the role heals everything that waits."""
 LONGEST_SENTENCE: Final = 2000
 """Characters: an error text travels in a payload."""
 

@@ -1,12 +1,14 @@
 """Fetch: read the newest version of an order from its shop, and say whether anything is left to do."""
 
+from functools import partial
 from typing import Final
 
 from temporalio import activity
 
 from activities.collaborators import Collaborators
-from activities.failures import explained, vendor_failures, wait
+from activities.failures import explained, wait
 from activities.heartbeat import sightings
+from activities.passage import pass_gate
 from activities.trail import KIND, record
 from clients.errors import NotFound
 from contracts import names
@@ -18,6 +20,11 @@ from mapping.edits import sale_fingerprint
 
 VISIBLE_AFTER: Final = 6
 """Looks before a missing order is believed: a webhook may be faster than the shop's own read replica."""
+
+
+def document_of(wanted: FetchOrder) -> str:
+    """How sentences name the order."""
+    return f"Order {wanted.order_id} ({wanted.connection})"
 
 
 class FetchActivities:
@@ -32,10 +39,11 @@ class FetchActivities:
 
         Every wake-up announced so far is taken before the first byte is read, so a later one starts another look.
         """
-        with explained(f"Order {wanted.order_id} ({wanted.connection})"):
+        with explained(document_of(wanted)):
             integration = self._parts.configuration.integration(wanted.integration)
-            await self._parts.store.wakeups.take(names.order_to_journal_id(wanted.connection, wanted.order_id))
-            snapshot, original = await self._read(wanted)
+            snapshot, original = await pass_gate(
+                self._parts, wanted.connection, document_of(wanted), partial(self._read, wanted)
+            )
             fingerprint = sale_fingerprint(snapshot.sale, integration.posting)
         settled = await self._settled(wanted, integration, snapshot, fingerprint)
         if settled is None:
@@ -63,14 +71,14 @@ class FetchActivities:
         )
 
     async def _read(self, wanted: FetchOrder) -> tuple[OrderSnapshot, str]:
-        document = f"Order {wanted.order_id} ({wanted.connection})"
-        with vendor_failures(document):
-            try:
-                return await self._parts.shops[wanted.connection].order(wanted.order_id)
-            except NotFound as missing:
-                if sightings() < VISIBLE_AFTER:
-                    raise wait(f"{document} is not visible in the shop yet.", 5, kind="NotVisibleYet") from missing
-                raise
+        await self._parts.store.wakeups.take(names.order_to_journal_id(wanted.connection, wanted.order_id))
+        try:
+            return await self._parts.shops[wanted.connection].order(wanted.order_id)
+        except NotFound as missing:
+            if sightings() < VISIBLE_AFTER:
+                sentence = f"{document_of(wanted)} is not visible in the shop yet."
+                raise wait(sentence, 5, kind="NotVisibleYet") from missing
+            raise
 
     async def _settled(
         self, wanted: FetchOrder, integration: Integration, snapshot: OrderSnapshot, fingerprint: str

@@ -9,16 +9,19 @@ and has nothing of it after the settle time, or a person decides.
 import asyncio
 import secrets
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from temporalio import activity
 
 from activities.collaborators import Collaborators
-from activities.failures import raise_for_temporal, review, vendor_failures
+from activities.failures import review
 from activities.heartbeat import beating
 from activities.ledgers import ledger_of
 from clients.errors import InDoubt, NotFound, VendorError
+from activities.passage import pass_gate
 from clients.oracle_fusion.gl_interface import batch_name
+from clients.oracle_fusion import Job
 from contracts.journal import Problem
 from contracts.steps import FollowedJob, FollowJob, GroupStep, Submission
 from store.rows import Busy, Closed, GroupState, Leased, Marked, Sent
@@ -29,6 +32,12 @@ no such thing."""
 ANSWERED: Final = "answered_at"
 """Where a group's evidence keeps when Fusion itself ended its request with an error."""
 UNKNOWN: Final = "import_unknown"
+LOOKED: Final = "looked_at"
+"""When Fusion was last asked for the group and had nothing of it."""
+ABSENT: Final = "absent_for"
+"""Seconds for which it was asked again and again, and had nothing."""
+LONGEST_GAP: Final = timedelta(minutes=5)
+"""Between two looks; more than that is an outage of theirs or ours."""
 LOOK_AGAIN: Final = timedelta(seconds=60)
 CLOCK_ALLOWANCE: Final = timedelta(minutes=15)
 """How much earlier than our own sealing Fusion's clock may date a request."""
@@ -51,6 +60,9 @@ class ImportingActivities:
     async def submit_group(self, step: GroupStep) -> Submission:
         """Lease, look, mark, send. Any number of times; sends at most once per proof that nothing was sent."""
         if behind := await self._parts.epochs.behind(step.epoch):
+        return await pass_gate(self._parts, step.fusion, document(step), partial(self._submit, step))
+
+    async def _submit(self, step: GroupStep) -> Submission:
             return Submission(state="behind", sentence=behind)
         # Durable outside the store before anything goes out: a store restored from before this is found behind.
         await self._parts.epochs.tell((await self._parts.store.groups.group(step.group_id)).epoch)
@@ -81,9 +93,9 @@ class ImportingActivities:
                 return await self._submitted(step, found)
             ledger = await ledger_of(self._parts, step)
             journals = await groups.journals_in(step.group_id)
-        except VendorError as error:
+        except VendorError:
             await groups.release(step.group_id, token, not_sent=True)
-            raise_for_temporal(error, document(step))
+            raise
         now = self._parts.clock()
         # A moment and not a number of seconds: a worker that is paused after the mark finds it over and sends nothing.
         ends = asyncio.get_running_loop().time() + (lease.until - now).total_seconds()
@@ -110,10 +122,10 @@ class ImportingActivities:
                 evidence = {ANSWERED: self._parts.clock().isoformat(), "answer": doubt.sentence}
                 await groups.set_state(step.group_id, GroupState.SENDING, evidence)
             return Submission(state="in_doubt", until=lease.until + settle)
-        except VendorError as error:
+        except VendorError:
             # Fusion declined, or nothing left this machine.
             await groups.release(step.group_id, token, not_sent=True)
-            raise_for_temporal(error, document(step))
+            raise
         except ValueError as error:
             await groups.release(step.group_id, token, not_sent=True)
             raise review(
@@ -127,14 +139,13 @@ class ImportingActivities:
 
     async def _look_only(self, step: GroupStep, marked: Marked) -> Submission:
         """Marked: some attempt may have sent it. Found, it is ours; absent, that alone proves nothing."""
-        with vendor_failures(document(step)):
-            found = await self._look(step)
+        found = await self._look(step)
         if found is not None:
             return await self._submitted(step, found)
         now = self._parts.clock()
         if await self._proved_absent(step, marked):
             return Submission(state="in_doubt", until=now)
-        if now - marked.at < timedelta(hours=self._parts.import_policy(step).unknown_limit):
+        if await self._absent_for(step, marked, now) < timedelta(hours=self._parts.import_policy(step).unknown_limit):
             return Submission(state="in_doubt", until=max(marked.until, now + self._pause(now - marked.at)))
         return Submission(
             state="unknown",
@@ -167,6 +178,17 @@ class ImportingActivities:
         return True
 
     def _pause(self, waited: timedelta) -> timedelta:
+    async def _absent_for(self, step: GroupStep, marked: Marked, now: datetime) -> timedelta:
+        """How long Fusion has now answered without showing it. An outage does not use up anybody's patience."""
+        group = await self._parts.store.groups.group(step.group_id)
+        looked_at = group.evidence.get(LOOKED)
+        since = datetime.fromisoformat(looked_at) if looked_at else marked.at
+        absent = timedelta(seconds=group.evidence.get(ABSENT, 0.0)) + min(now - since, LONGEST_GAP)
+        await self._parts.store.groups.set_state(
+            step.group_id, GroupState.SENDING, {LOOKED: now.isoformat(), ABSENT: absent.total_seconds()}
+        )
+        return absent
+
         """Look again soon at first, then every minute."""
         return min(max(waited, timedelta(seconds=1)), LOOK_AGAIN)
 
@@ -201,14 +223,7 @@ class ImportingActivities:
         """Remove the rows of a refused group, so that nobody can import them later. Harmless when it runs twice."""
         if not self._parts.fusion_connection(step.fusion).journal_import.purge_job:
             return
-        with vendor_failures(document(step)):
-            ledger = await ledger_of(self._parts, step)
-            request_id = await self._parts.fusions[step.fusion].purge_group(
-                step.group_id,
-                ledger=ledger.facts,
-                source_id=ledger.source_id,
-                data_access_set_id=ledger.data_access_set_id,
-            )
+        request_id = await pass_gate(self._parts, step.fusion, document(step), partial(self._purge, step))
         job = await self._follow(step, request_id)
         if not job.succeeded:
             raise review(
@@ -223,19 +238,32 @@ class ImportingActivities:
             )
 
     async def _follow(self, step: GroupStep, request_id: int) -> FollowedJob:
+    async def _purge(self, step: GroupStep) -> int:
+        ledger = await ledger_of(self._parts, step)
+        return await self._parts.fusions[step.fusion].purge_group(
+            step.group_id,
+            ledger=ledger.facts,
+            source_id=ledger.source_id,
+            data_access_set_id=ledger.data_access_set_id,
+        )
+
         fusion = self._parts.fusions[step.fusion]
         interval = self._parts.fusion_connection(step.fusion).journal_import.status_interval
         missing = 0
         async with beating():
+
+        async def look() -> Job | None:
+            nonlocal missing
+            try:
+                return await fusion.job(request_id)
+            except NotFound:
+                missing += 1
+                if missing > VISIBLE_AFTER:
+                    raise
+                return None
+
             while True:
-                with vendor_failures(document(step)):
-                    try:
-                        job = await fusion.job(request_id)
-                    except NotFound:
-                        missing += 1
-                        if missing > VISIBLE_AFTER:
-                            raise
-                        job = None
+                job = await pass_gate(self._parts, step.fusion, document(step), look)
                 if job is not None and job.terminal:
                     return FollowedJob(state=job.worst.value, succeeded=job.succeeded)
                 await asyncio.sleep(interval)

@@ -4,13 +4,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from datetime import date
+from functools import partial
 from typing import Any, Final
 
 from temporalio import activity
 
 from activities.collaborators import Collaborators
 from activities.facts import ABSENT_RATE_LIFE, LEDGER_LIFE, PERIODS_LIFE, RATE_LIFE, periods_key
-from activities.failures import review, vendor_failures
+from activities.failures import review
+from activities.passage import pass_gate
 from clients.oracle_fusion.reference_data import GENERAL_LEDGER, RECEIVABLES
 from contracts.configuration import Books, Integration
 from contracts.journal import LedgerFacts, Period, Problem
@@ -45,15 +47,22 @@ class LookupActivities:
     async def lookup(self, wanted: LookupFor) -> Lookups:
         """Ask Fusion for what is cold. Runs on the Fusion connection's queue."""
         integration = self._parts.configuration.integration(wanted.integration)
-        snapshot = wanted.snapshot
-        books = books_of(snapshot.sale, integration)
+        sale = wanted.snapshot.sale
+        books = books_of(sale, integration)
         if isinstance(books, Problem):
             raise review(books)
-        with vendor_failures(f"Order {snapshot.sale.order_id} ({snapshot.sale.connection})"):
-            ledger = await self._ledger(integration.fusion, books.ledger)
-            application = closing_application(integration, snapshot.sale)
-            periods = await self._periods(integration.fusion, ledger, application, fresh=wanted.fresh)
-            available = await self._rate(integration, books, ledger, snapshot, fresh=wanted.fresh)
+        return await pass_gate(
+            self._parts,
+            integration.fusion,
+            f"Order {sale.order_id} ({sale.connection})",
+            partial(self._look_up, wanted, integration, books),
+        )
+
+    async def _look_up(self, wanted: LookupFor, integration: Integration, books: Books) -> Lookups:
+        ledger = await self._ledger(integration.fusion, books.ledger)
+        application = closing_application(integration, wanted.snapshot.sale)
+        periods = await self._periods(integration.fusion, ledger, application, fresh=wanted.fresh)
+        available = await self._rate(integration, books, ledger, wanted.snapshot, fresh=wanted.fresh)
         return Lookups(ledger=ledger, periods=periods, rate_available=available, looked_up_at=self._parts.clock())
 
     def _warm(self, integration: Integration, books: Books, snapshot: OrderSnapshot) -> Lookups | None:

@@ -1,17 +1,19 @@
 """Outcome: what a terminal import made of each journal of its group, read from Fusion and never assumed."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from temporalio import activity
 
 from activities.collaborators import Collaborators
-from activities.failures import review, vendor_failures, wait
+from activities.failures import review, wait
 from activities.heartbeat import sightings
 from activities.importing import document
 from activities.ledgers import fate_of
+from activities.passage import pass_gate
 from clients.oracle_fusion.gl_interface import batch_name
-from clients.oracle_fusion.models import FusionJournal, ImportFault
+from clients.oracle_fusion.models import FusionJournal, ImportFault, ImportReport
 from contracts.journal import FateKind, Journal, JournalFate, Problem
 from contracts.model import Instant
 from contracts.steps import GroupStep, ImportOutcome, ReadOutcome
@@ -39,13 +41,11 @@ class OutcomeActivities:
         neither there nor refused is waited for, then a person is asked.
         """
         step = wanted.step
-        fusion, groups = self._parts.fusions[step.fusion], self._parts.store.groups
+        groups = self._parts.store.groups
         journals = await groups.journals_in(step.group_id)
-        with vendor_failures(document(step)):
-            found = await fusion.journals(batch_name(step.group_id))
-            report = None
-            if not wanted.succeeded:
-                report = await fusion.import_report(wanted.request_id, [journal.reference for journal in journals])
+        found, report = await pass_gate(
+            self._parts, step.fusion, document(step), partial(self._read, wanted, [one.reference for one in journals])
+        )
         imported = _matched(step, journals, found)
         missing = [journal for journal in journals if journal.reference not in imported]
         faults = [fault for fault in report.errors if not _is_warning(fault)] if report else []
@@ -78,6 +78,13 @@ class OutcomeActivities:
         return ImportOutcome(
             imported=len(imported), refused=len(refused), requeued=len(requeued), unexplained=unexplained
         )
+
+    async def _read(
+        self, wanted: ReadOutcome, references: Sequence[str]
+    ) -> tuple[tuple[FusionJournal, ...], ImportReport | None]:
+        fusion = self._parts.fusions[wanted.step.fusion]
+        found = await fusion.journals(batch_name(wanted.step.group_id))
+        return found, None if wanted.succeeded else await fusion.import_report(wanted.request_id, references)
 
     def _wait_for(self, step: GroupStep, missing: int, wanted: ReadOutcome) -> None:
         if sightings() < PATIENCE:

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from temporalio import activity
 
 from activities.collaborators import Collaborators
-from activities.failures import vendor_failures
 from activities.heartbeat import beating
+from activities.passage import pass_gate
 from activities.shops import ChangedOrder
 from activities.waking import wake_all
 from contracts import names
@@ -27,28 +27,33 @@ class PollingActivities:
     @activity.defn(name="poll_orders")
     async def poll_orders(self, poll: PollOrders) -> Polled:
         """Runs on the shop's queue. The watermark advances, by the shop's clock, after every start is confirmed."""
+        polled = await pass_gate(
+            self._parts, poll.connection, f"Poll of orders ({poll.connection})", functools.partial(self._poll, poll)
+        )
+        if polled.watermark is not None and poll.since is None and poll.days is None:
+            await self._parts.store.watermarks.advance(poll.connection, WATERMARK, polled.watermark)
+        return polled
+
+    async def _poll(self, poll: PollOrders) -> Polled:
         integration = self._parts.configuration.integrations_of(poll.connection)[0]
         shop = self._parts.shops[poll.connection]
         seen = started = 0
-        with vendor_failures(f"Poll of orders ({poll.connection})"):
-            read_at = await shop.now()
-            since = await self._since(poll, integration, read_at)
-            recent: set[ChangedOrder] = set()
-            async with beating():
-                async for page in shop.changed_orders(since):
-                    seen += len(page)
-                    started += await self._start_unsettled(page, integration, poll)
-                    if poll.days is not None:
-                        recent.update(page)
-                lowest = _first_placed(recent, since)
-                if lowest is not None:
-                    # Rows that became visible late, or with a stamp that no window of changes ever showed.
-                    async for page in shop.orders_from(lowest):
-                        late = tuple(one for one in page if one not in recent)
-                        seen += len(late)
-                        started += await self._start_unsettled(late, integration, poll)
-        if poll.since is None and poll.days is None:
-            await self._parts.store.watermarks.advance(poll.connection, WATERMARK, read_at)
+        read_at = await shop.now()
+        since = await self._since(poll, integration, read_at)
+        recent: set[ChangedOrder] = set()
+        async with beating():
+            async for page in shop.changed_orders(since):
+                seen += len(page)
+                started += await self._start_unsettled(page, integration, poll)
+                if poll.days is not None:
+                    recent.update(page)
+            lowest = _first_placed(recent, since)
+            if lowest is not None:
+                # Rows that became visible late, or with a stamp that no window of changes ever showed.
+                async for page in shop.orders_from(lowest):
+                    late = tuple(one for one in page if one not in recent)
+                    seen += len(late)
+                    started += await self._start_unsettled(late, integration, poll)
         return Polled(seen=seen, started=started, watermark=read_at)
 
     async def _since(self, poll: PollOrders, integration: Integration, now: datetime) -> datetime:

@@ -2,16 +2,17 @@
 
 import asyncio
 import time
+from functools import partial
 from typing import Final
 
 from temporalio import activity
 
 from activities.closing import fate_events, settle_documents
 from activities.collaborators import Collaborators
-from activities.failures import vendor_failures
 from activities.heartbeat import beating
 from activities.importing import document
 from activities.ledgers import fate_of, ledger_of
+from activities.passage import pass_gate
 from clients.oracle_fusion.gl_interface import batch_name
 from contracts.journal import FateKind
 from contracts.steps import FollowPosting, GroupStep, PostingProgress
@@ -33,7 +34,7 @@ class PostedActivities:
         step = wanted.step
         settings = self._parts.fusion_connection(step.fusion).journal_import
         if wanted.submit and settings.posting == "job":
-            await self._start_posting(step)
+            await pass_gate(self._parts, step.fusion, document(step), partial(self._start_posting, step))
         interval, gives_up_at = settings.status_interval, time.monotonic() + PATIENCE
         async with beating():
             while True:
@@ -50,8 +51,12 @@ class PostedActivities:
         waiting = {one.reference for one in ours if one.fate == FateKind.IMPORTED}
         if not waiting:
             return PostingProgress(total=len(ours), unposted=0)
-        with vendor_failures(document(step)):
-            journals = await self._parts.fusions[step.fusion].journals(batch_name(step.group_id))
+        journals = await pass_gate(
+            self._parts,
+            step.fusion,
+            document(step),
+            partial(self._parts.fusions[step.fusion].journals, batch_name(step.group_id)),
+        )
         now = self._parts.clock()
         posted = [
             fate_of(step, journal, FateKind.POSTED, now)
@@ -65,11 +70,10 @@ class PostedActivities:
         return PostingProgress(total=len(ours), unposted=len(waiting) - len(posted))
 
     async def _start_posting(self, step: GroupStep) -> None:
-        with vendor_failures(document(step)):
-            ledger = await ledger_of(self._parts, step)
-            await self._parts.fusions[step.fusion].submit_posting(
-                ledger=ledger.facts,
-                source_id=ledger.source_id,
-                data_access_set_id=ledger.data_access_set_id,
-                group_id=step.group_id,
-            )
+        ledger = await ledger_of(self._parts, step)
+        await self._parts.fusions[step.fusion].submit_posting(
+            ledger=ledger.facts,
+            source_id=ledger.source_id,
+            data_access_set_id=ledger.data_access_set_id,
+            group_id=step.group_id,
+        )

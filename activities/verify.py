@@ -1,12 +1,14 @@
 """Verification: a journal that a person names is believed once Fusion shows it."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 from temporalio import activity
 
 from activities.collaborators import Collaborators
-from activities.failures import review, vendor_failures
+from activities.failures import review
+from activities.passage import pass_gate
 from activities.trail import KIND, event_of, job_of, settle
 from clients.oracle_fusion.models import FusionJournal
 from contracts import names
@@ -32,8 +34,12 @@ class VerifyActivities:
             integration.tenant, wanted.connection, KIND, wanted.order_id, "sale", ORDINAL
         )
         intended = await self._parts.store.journals.content(reference)
-        with vendor_failures(document):
-            journals = await self._parts.fusions[integration.fusion].journals(wanted.batch_name)
+        journals = await pass_gate(
+            self._parts,
+            integration.fusion,
+            document,
+            partial(self._parts.fusions[integration.fusion].journals, wanted.batch_name),
+        )
         journal = _ours(journals, intended)
         if journal is None:
             amount = f" of {intended.total} {intended.currency}" if intended else ""

@@ -4,17 +4,18 @@ Nothing here keeps a secret longer than one request needs it; access tokens stay
 """
 
 import asyncio
+import json
 import math
 import time
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64decode
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote_plus
 
 import aiohttp
 import httpx
 
-from clients.errors import NotSent, Unauthorized
+from clients.errors import UNREACHED, NotSent, SignInRefused, Unauthorized, Unreachable, VendorError
 from clients.http import explain, open_transport, parsed
 from clients.limiter import retry_after
 
@@ -78,6 +79,8 @@ class ClientCredentials(httpx.Auth):
         self._renew_at = -math.inf
         self._expires_at = -math.inf
         self._turn = asyncio.Lock()
+        self._failures = 0
+        self._failure: VendorError | None = None
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -90,16 +93,33 @@ class ClientCredentials(httpx.Auth):
             request.headers["Authorization"] = f"Bearer {await self._token_after(token)}"
             yield request
 
+    async def claims(self) -> dict[str, Any]:
+        """What the access token says of who signed in; signs in where that is due. Empty when it is not a JWT.
+
+        The signature is not checked: the token came from the endpoint itself and proves nothing to us. It is for
+        recognising the account, as `exp` and the like are not. Raises a `VendorError`.
+        """
+        parts = (await self._valid_token()).split(".")
+        if len(parts) != 3:
+            return {}
+        try:
+            claims = json.loads(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        except ValueError:
+            return {}
+        return claims if isinstance(claims, dict) else {}
+
     async def _valid_token(self) -> str:
         now = self._clock()
         if now < self._renew_at:
             return self._token
         if now < self._expires_at and self._turn.locked():
             return self._token
+        failures = self._failures
         async with self._turn:
             now = self._clock()
             if now < self._renew_at:
                 return self._token
+            self._share_failure(failures)
             try:
                 await self._renew()
             except NotSent:
@@ -112,12 +132,27 @@ class ClientCredentials(httpx.Auth):
 
     async def _token_after(self, refused: str) -> str:
         """A token newer than the one the vendor just refused."""
+        failures = self._failures
         async with self._turn:
             if self._token == refused:
+                self._share_failure(failures)
                 await self._renew()
             return self._token
 
+    def _share_failure(self, seen: int) -> None:
+        """Who queued behind a sign-in that failed fails with it: a crowd asks once, not one after the other."""
+        if self._failure is not None and self._failures != seen:
+            raise self._failure.with_traceback(None)
+
     async def _renew(self) -> None:
+        try:
+            await self._sign_in()
+        except VendorError as error:
+            self._failures += 1
+            self._failure = error
+            raise
+
+    async def _sign_in(self) -> None:
         secret = await self._secret()
         form = {"grant_type": "client_credentials", "scope": self._scope}
         headers = {"Accept": "application/json"}
@@ -130,8 +165,9 @@ class ClientCredentials(httpx.Auth):
         asked_at = self._clock()
         try:
             response = await self._client.post(self._token_url, data=form, headers=headers)
-        except (httpx.RequestError, aiohttp.ClientError, OSError):
-            raise NotSent(
+        except (httpx.RequestError, aiohttp.ClientError, OSError) as failure:
+            silence = Unreachable if isinstance(failure.__cause__ or failure, UNREACHED) else NotSent
+            raise silence(
                 self._connection, f"The token endpoint of {self._connection} did not answer; nothing was sent."
             ) from None
         if response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
@@ -146,8 +182,10 @@ class ClientCredentials(httpx.Auth):
         if not response.is_success or not isinstance(token, str) or not token:
             told = explain(response) if not response.is_success else None
             said = f": {' / '.join(told.messages)}" if told and told.messages else ""
-            code = body.get("error", "") if isinstance(body, dict) else ""
-            raise Unauthorized(
+            code = body.get("error") or "" if isinstance(body, dict) else ""
+            # RFC 6749 5.2 has an error code in every refusal; without one something else spoke: a proxy, a web page.
+            refusal = SignInRefused if code else Unauthorized
+            raise refusal(
                 self._connection,
                 f"The token endpoint of {self._connection} gave no token (HTTP {response.status_code}){said}",
                 status=response.status_code,

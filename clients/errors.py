@@ -2,13 +2,17 @@
 """Everything that can go wrong between us and a vendor, and what is to be done about it.
 
 VendorError
-├── NotSent        nothing of the request went out (DNS, refused connect, pool, TLS, no token)   -> RETRY
+├── NotSent        nothing of the request went out (pool, deadline of the sign-in, no token)     -> RETRY
+│   ├── Unreachable    no connection could be made: DNS, refused connect, TLS                    -> RETRY
+│   └── Held           kept back on our side; says nothing of the vendor                         -> RETRY
 ├── InDoubt        the body of a write may have arrived: timeout, cut connection, 5xx            -> IN_DOUBT
-├── Unavailable    5xx, cut or timeout on a read; 429 without a waiting time                     -> RETRY
+├── Unavailable    5xx, cut or timeout on a read, a web page instead of an answer; 429 without a
+│                  waiting time                                                                  -> RETRY
 ├── RateLimited    429, or 503 on a read, that says how long to wait; or our own ceiling         -> WAIT
 ├── NotFound       404                                                                           -> REVIEW
 ├── Rejected       every other 4xx                                                               -> REVIEW
-├── Unauthorized   401 after one refresh, a redirect to a sign-in page, a refused token request  -> CONFIG
+├── Unauthorized   401 after one refresh, a redirect to a sign-in page                           -> CONFIG
+│   └── SignInRefused  the token endpoint refused who we are, or there is no secret to sign in with  -> CONFIG
 ├── Forbidden      403                                                                           -> CONFIG
 └── BadAnswer      a 2xx that is not what the vendor documents                                   -> REVIEW
 
@@ -81,6 +85,14 @@ class NotSent(VendorError):
     advice = "Nothing to do: it is tried again. If it lasts, check the network, DNS, proxy and the base address."
 
 
+class Unreachable(NotSent):
+    """No connection could be made."""
+
+
+class Held(NotSent):
+    """Kept back on our side: its connection is paused, its secret is changing, or it was too late to send."""
+
+
 class InDoubt(VendorError):
     """A write may or may not have taken effect. Never sent again without looking first."""
 
@@ -117,6 +129,10 @@ class Unauthorized(VendorError):
 
     resolution = Resolution.CONFIG
     advice = "Set the connection's secret again and check client id, scope and base address."
+
+
+class SignInRefused(Unauthorized):
+    """Who we say we are was refused. Another try with the same secret gives the same answer, or locks the account."""
 
 
 class Forbidden(VendorError):
@@ -176,6 +192,9 @@ NEVER_SENT: tuple[type[BaseException], ...] = (
     aiohttp.InvalidURL,
 )
 """Failures after which the vendor cannot have seen the request."""
+
+UNREACHED: tuple[type[BaseException], ...] = (aiohttp.ClientConnectorError, httpx.ConnectError)
+"""Failures that prove that nobody listens there, or not as whom we expect."""
 
 
 def failure_class(failure: BaseException, *, went_out: bool, write: bool) -> type[VendorError]:

@@ -9,19 +9,31 @@ import contextlib
 import json
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.request import getproxies
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from clients.errors import BadAnswer, InDoubt, NotSent, RateLimited, VendorError, error_class, failure_class
+from clients.errors import (
+    UNREACHED,
+    BadAnswer,
+    Held,
+    InDoubt,
+    NotSent,
+    RateLimited,
+    Unavailable,
+    Unreachable,
+    VendorError,
+    error_class,
+    failure_class,
+)
 from clients.limiter import Allowance, Limiter, Throttled, retry_after
 from clients.redaction import plain
 
@@ -42,6 +54,31 @@ class Explanation:
 
 ErrorReader = Callable[[httpx.Response], Explanation]
 AllowanceReader = Callable[[Mapping[str, str]], Allowance | None]
+
+
+class Watch(Protocol):
+    """Sees every call of a connection, and may hold it back."""
+
+    def begin(self) -> int:
+        """A call is about to be made; `ended` gets the number that this returns. Raises `Held`."""
+        ...
+
+    def ended(self, began: int, error: VendorError | None) -> None:
+        """How the call ended: with an answer that is a success, or with this error."""
+        ...
+
+
+class Unwatched:
+    """For callers that stand alone: a command, a test."""
+
+    def begin(self) -> int:
+        return 0
+
+    def ended(self, began: int, error: VendorError | None) -> None:
+        pass
+
+
+UNWATCHED: Final = Unwatched()
 
 
 def explain(response: httpx.Response) -> Explanation:
@@ -98,6 +135,11 @@ class _Marking(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
+def _is_page(response: httpx.Response) -> bool:
+    kind: str = response.headers.get("content-type", "")
+    return kind.lower().startswith(("text/html", "application/xhtml"))
+
+
 def _no_cookies() -> CookieJar:
     return CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
 
@@ -105,7 +147,8 @@ def _no_cookies() -> CookieJar:
 class VendorHttp:
     """Calls one account at one vendor.
 
-    `vendor` is the name people know ("Oracle Fusion"), `connection` its id. `transport` replaces the network in tests.
+    `vendor` is the name people know ("Oracle Fusion"), `connection` its id. `watch` sees how each call ends.
+    `transport` replaces the network in tests.
     """
 
     def __init__(
@@ -120,6 +163,7 @@ class VendorHttp:
         headers: Mapping[str, str] | None = None,
         error_reader: ErrorReader = explain,
         allowance_reader: AllowanceReader | None = None,
+        watch: Watch = UNWATCHED,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.vendor = vendor
@@ -131,6 +175,7 @@ class VendorHttp:
         self._auth = auth
         self._error_reader = error_reader
         self._allowance_reader = allowance_reader
+        self._watch = watch
 
         def client(keep_alive: bool) -> httpx.AsyncClient:
             return httpx.AsyncClient(
@@ -170,6 +215,48 @@ class VendorHttp:
         limit and sign-in included; the connection's timeout when not given. `ends` says the same as a moment of the
         event loop's clock: a process that stood still meanwhile finds it over. Raises a `VendorError`.
         """
+        began = self._watch.begin()
+        try:
+            response = await self._send(
+                method,
+                path,
+                subject=subject,
+                params=params,
+                body=body,
+                headers=headers,
+                write=write,
+                deadline=deadline,
+                ends=ends,
+            )
+        except VendorError as error:
+            self._watch.ended(began, error)
+            raise
+        self._watch.ended(began, None)
+        return response
+
+    @contextlib.contextmanager
+    def preparing(self) -> Iterator[None]:
+        """For what belongs to a call but is not one, as signing in: held back and seen when it fails."""
+        began = self._watch.begin()
+        try:
+            yield
+        except VendorError as error:
+            self._watch.ended(began, error)
+            raise
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        subject: str,
+        params: Mapping[str, str | int | bool] | None,
+        body: Any,
+        headers: Mapping[str, str] | None,
+        write: bool,
+        deadline: float | None,
+        ends: float | None,
+    ) -> httpx.Response:
         loop = asyncio.get_running_loop()
         if ends is None:
             ends = loop.time() + (self._timeout if deadline is None else deadline)
@@ -180,11 +267,13 @@ class VendorHttp:
             request = client.build_request(
                 method, path.lstrip("/"), params=params, json=body, headers=dict(headers or {})
             )
+            admitted = False
             try:
                 async with asyncio.timeout_at(ends):
                     await self._limiter.acquire()
+                    admitted = True
                     if write and loop.time() >= ends:
-                        raise NotSent(self.connection, f"It was too late to send {subject}; nothing was sent.")
+                        raise self._too_late(subject)
                     response = await client.send(request, auth=self._auth or httpx.USE_CLIENT_DEFAULT)
             except VendorError:
                 raise
@@ -195,6 +284,8 @@ class VendorHttp:
                     retry_after=throttled.seconds,
                 ) from None
             except (httpx.RequestError, aiohttp.ClientError, OSError) as failure:
+                if not admitted:
+                    raise self._too_late(subject) from None
                 error = self._lost(failure, request, subject, write=write)
                 if tries and isinstance(error, NotSent) and loop.time() + 0.5 < ends:
                     await asyncio.sleep(random.uniform(0.1, 0.4))  # noqa: S311 -- jitter
@@ -202,6 +293,8 @@ class VendorHttp:
                 raise error from None
             self._learn(response)
             if response.is_success:
+                if _is_page(response):
+                    raise self._no_answer(response, subject, write=write)
                 return response
             raise self.refusal(response, subject, write=write)
 
@@ -246,6 +339,16 @@ class VendorHttp:
             messages=told.messages,
         )
 
+    def _too_late(self, subject: str) -> Held:
+        return Held(self.connection, f"It was too late to send {subject}; nothing was sent.")
+
+    def _no_answer(self, response: httpx.Response, subject: str, *, write: bool) -> VendorError:
+        """A proxy or a maintenance page spoke in the vendor's place."""
+        said = f"{self._who()} answered with a web page (HTTP {response.status_code}) instead of {subject}"
+        if write:
+            return InDoubt(self.connection, f"{said}; its outcome is unknown.", status=response.status_code)
+        return Unavailable(self.connection, f"{said}.", status=response.status_code)
+
     def _lost(self, failure: BaseException, request: httpx.Request, subject: str, *, write: bool) -> VendorError:
         went_out = bool(request.extensions.get(_WENT_OUT, False))
         kind = failure_class(failure, went_out=went_out, write=write)
@@ -253,6 +356,7 @@ class VendorHttp:
         timed_out = isinstance(cause, TimeoutError | httpx.TimeoutException)
         what = "did not answer in time" if timed_out else "was cut off"
         if kind is NotSent:
+            kind = Unreachable if isinstance(cause, UNREACHED) else NotSent
             return kind(self.connection, f"{self._who()} could not be reached for {subject}; nothing was sent.")
         if kind is InDoubt:
             return kind(self.connection, f"{self._who()} {what} after {subject} was sent; its outcome is unknown.")

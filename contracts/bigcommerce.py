@@ -285,6 +285,8 @@ class StoreTimezone(Wire):
 
 class StoreInformation(Wire):
     id: Text = ""
+    """The store's hash."""
+    store_id: Text = ""
     name: Text = ""
     domain: Text = ""
     status: Text = ""

@@ -19,6 +19,10 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 
 Environment = Literal["test", "production"]
 
+OutageAlert = Annotated[float, Field(gt=0)]
+"""Hours after which `status` and `check` raise the alarm for a connection that is unavailable. Its documents go on
+waiting, however long it lasts."""
+
 
 class Tenant(Frozen):
     id: Identifier
@@ -33,6 +37,9 @@ class FusionOAuth(Frozen):
     scope: str
     """Opaque; usually two URNs joined without a separator."""
     client_auth: Literal["basic", "form"] = "basic"
+    identity_claims: tuple[str, ...] = ("iss", "sub", "aud", "tenant")
+    """Claims of the access token by which the account is recognised. Which of them a domain sets is not documented;
+    those that are missing do not count."""
 
 
 class JournalImportSettings(Frozen):
@@ -77,6 +84,7 @@ class FusionConnection(Frozen):
     """Oracle publishes no quota; this is our own ceiling."""
     journal_import: JournalImportSettings = JournalImportSettings()
 
+    outage_alert: OutageAlert = 72.0
 
     duplicate_invoice_codes: tuple[str, ...] = ("AR-855040",)
     """Codes with which this pod refuses a transaction number that exists; the usual wordings are known besides."""
@@ -102,6 +110,7 @@ class BigCommerceConnection(Frozen):
     """Quota per 30 s on the shop's plan, shared with all its other apps."""
     page_size: int = Field(default=250, ge=1, le=250)
     """250 is assumed for orders, not stated by the vendor."""
+    outage_alert: OutageAlert = 72.0
     webhooks: WebhookVerification = WebhookVerification()
 
 

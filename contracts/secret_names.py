@@ -15,3 +15,6 @@ SECRETS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "bigcommerce": (ACCESS_TOKEN, CLIENT_SECRET, WEBHOOK_HEADER),
 }
 """By `system` of the connection: the names that may be set."""
+
+SIGN_IN_SECRET: Final[Mapping[str, str]] = {"oracle_fusion": CLIENT_SECRET, "bigcommerce": ACCESS_TOKEN}
+"""By `system`: the secret without which nothing can be asked there."""

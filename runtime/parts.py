@@ -7,19 +7,22 @@ from temporalio.client import Client
 
 from activities.bigcommerce_shop import BigCommerceShop
 from activities.collaborators import Collaborators
+from activities.gates import Gate, Gates
+from activities.marks import StoreMarks
+from activities.proofs import Identify
 from activities.shops import Shop
 from clients.bigcommerce import BigCommerceClient
-from clients.errors import Unauthorized
+from clients.errors import SignInRefused
 from clients.oracle_fusion import FusionClient
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection
-from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET
+from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET, SIGN_IN_SECRET
 from runtime.observing.redaction import redactor
 from runtime.temporal.connect import connect
 from runtime.temporal.starting import TemporalStarter
 from store import KeyRing, Store, Vault
 
 
-class SecretMissingError(Unauthorized):
+class SecretMissingError(SignInRefused):
     """A connection cannot sign in because a secret was never set. What waits for it goes on once it is."""
 
     def __init__(self, connection: str, name: str) -> None:
@@ -45,16 +48,26 @@ async def open_store(configuration: Configuration, keys: KeyRing, *, migrate: bo
 
 
 def secret_of(
-    store: Store, connection: FusionConnection | BigCommerceConnection, name: str
+    store: Store,
+    connection: FusionConnection | BigCommerceConnection,
+    name: str,
+    *,
+    uses: Callable[[str | None], None] = lambda _: None,
 ) -> Callable[[], Awaitable[str]]:
-    """Reads the newest value when it is needed, so that rotation needs no restart; hides it from every log line."""
+    """Reads the newest value when it is needed, so that rotation needs no restart; hides it from every log line.
+
+    `uses` is told the id of the value that is about to be used, or that there is none.
+    """
 
     async def newest() -> str:
-        values = await store.secrets.get(connection.tenant, connection.id, name)
-        if not values:
+        found = await store.secrets.newest(connection.tenant, connection.id, name)
+        if found is None:
+            uses(None)
             raise SecretMissingError(connection.id, name)
-        redactor.remember(values[0])
-        return values[0]
+        value_id, value = found
+        uses(value_id)
+        redactor.remember(value)
+        return value
 
     return newest
 
@@ -68,13 +81,14 @@ async def open_parts(
         store = await stack.enter_async_context(open_store(configuration, keys, migrate=migrate))
         shops: dict[str, Shop] = {}
         fusions: dict[str, FusionClient] = {}
+        gates = Gates()
         for connection in configuration.connections:
             if isinstance(connection, FusionConnection):
-                fusion = FusionClient(connection, secret_of(store, connection, CLIENT_SECRET))
+                fusion = _fusion(store, connection, gates)
                 stack.push_async_callback(fusion.aclose)
                 fusions[connection.id] = fusion
             else:
-                shop = BigCommerceClient(connection, secret_of(store, connection, ACCESS_TOKEN))
+                shop = _shop(store, connection, gates)
                 stack.push_async_callback(shop.aclose)
                 shops[connection.id] = BigCommerceShop(
                     shop, customer_groups=_asks_for_customer_group(configuration, connection.id)
@@ -87,7 +101,31 @@ async def open_parts(
             fusions=fusions,
             temporal=client,
             starter=TemporalStarter(client),
+            gates=gates,
         )
+
+
+def _fusion(store: Store, connection: FusionConnection, gates: Gates) -> FusionClient:
+    gate = gates.add(_gate(store, connection, lambda: client.account()))
+    client = FusionClient(connection, secret_of(store, connection, CLIENT_SECRET, uses=gate.uses), watch=gate)
+    return client
+
+
+def _shop(store: Store, connection: BigCommerceConnection, gates: Gates) -> BigCommerceClient:
+    gate = gates.add(_gate(store, connection, lambda: client.account()))
+    client = BigCommerceClient(connection, secret_of(store, connection, ACCESS_TOKEN, uses=gate.uses), watch=gate)
+    return client
+
+
+def _gate(store: Store, connection: FusionConnection | BigCommerceConnection, identify: Identify) -> Gate:
+    """The gate sees every call of the client, and asks it who signs in."""
+    name = SIGN_IN_SECRET[connection.system]
+    return Gate(
+        connection.id,
+        remedy=f"Set it again: ml-connector secrets set {connection.id} {name}",
+        marks=StoreMarks(store, connection),
+        identify=identify,
+    )
 
 
 def _asks_for_customer_group(configuration: Configuration, connection: str) -> bool:

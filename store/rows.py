@@ -218,6 +218,18 @@ class ConnectionState(Frozen):
     """When this state began."""
     marked_at: Instant
     """When it was last seen."""
+    identity: str = ""
+    """A hash of pod or store and account; empty before the first sign-in."""
+    identity_sentence: str = ""
+    """Which pod or store that is, for people."""
+
+
+class ConnectionSigns(Frozen):
+    """What tells a process that waits that somebody did something about a connection."""
+
+    secret: str | None
+    """Id of the newest value of the secret it signs in with; None when there is none."""
+    state: ConnectionHealth | None
 
 
 class SecretName(Frozen):

@@ -61,6 +61,19 @@ class Secrets:
         rows = await self._database.read(lambda connection: connection.execute(statement).all())
         return [self._vault.open(secret_binding(tenant, connection, name, row.id), row.sealed).decode() for row in rows]
 
+    async def newest(self, tenant: str, connection: str, name: str) -> tuple[str, str] | None:
+        """Id and value of the newest one; `None` when none is set. Raises as `get`."""
+        statement = (
+            select(secrets)
+            .where(secrets.c.tenant == tenant, secrets.c.connection == connection, secrets.c.name == name)
+            .order_by(secrets.c.created_at.desc(), secrets.c.id.desc())
+            .limit(1)
+        )
+        row = await self._database.read(lambda at: at.execute(statement).one_or_none())
+        if row is None:
+            return None
+        return row.id, self._vault.open(secret_binding(tenant, connection, name, row.id), row.sealed).decode()
+
     async def names(self, tenant: str | None = None) -> tuple[SecretName, ...]:
         """Which secrets are set, with their ages; never values."""
         table = secrets.c

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import httpx
 
+from clients.accounts import Account, account
 from clients.authentication import HeaderToken
 from clients.bigcommerce.catalog import Categories
 from clients.bigcommerce.orders import Orders
 from clients.bigcommerce.wire import Reader, read_allowance, read_error
-from clients.http import VendorHttp
+from clients.http import UNWATCHED, VendorHttp, Watch
 from clients.limiter import Limiter
 from contracts.bigcommerce import Customer, Hook, OrderDocument, OrderListing, StoreCurrency, StoreInformation
 from contracts.configuration import BigCommerceConnection
@@ -25,7 +26,8 @@ class BigCommerceClient:
     """Reads orders, catalog and settings of one store, and registers webhooks. One instance for the process's life.
 
     `token` gives the newest access token of the API account; it is asked again when the shop refuses the last one.
-    Every method raises `clients.errors.VendorError`. `transport` replaces the network in tests.
+    Every method raises `clients.errors.VendorError`. `watch` sees how each call ends; `transport` replaces the network
+    in tests.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class BigCommerceClient:
         connection: BigCommerceConnection,
         token: Callable[[], Awaitable[str]],
         *,
+        watch: Watch = UNWATCHED,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -48,6 +51,7 @@ class BigCommerceClient:
             headers={"Accept": "application/json"},
             error_reader=read_error,
             allowance_reader=read_allowance,
+            watch=watch,
             transport=transport,
         )
         self._reader = Reader(self._http, connection.page_size)
@@ -92,6 +96,18 @@ class BigCommerceClient:
             raise self._http.bad_answer("the store's settings", "it is empty", status=204)
         self._store = (self._clock(), found)
         return found
+
+    async def account(self) -> Account:
+        """Which store the token opens, by the store's own answer. A merchant may change the domain, the id stays.
+
+        The settings come along, so that the first order does not ask for them again.
+        """
+        found = await self.store(fresh=True)
+        named = found.id or found.store_id or found.domain
+        return account(
+            f"store {named} ({found.domain})" if found.domain else f"store {named}",
+            {"store": named, "address": str(self.connection.base_url.host)},
+        )
 
     async def currencies(self) -> tuple[StoreCurrency, ...]:
         """Currencies of the store; those with `is_transactional` can appear on orders."""

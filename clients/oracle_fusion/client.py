@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import httpx
 
+from clients.accounts import Account, account
 from clients.authentication import Secret
 from clients.oracle_fusion.journal_import import JournalImports
 from clients.oracle_fusion.journals import PostedJournals
@@ -18,10 +19,15 @@ class FusionClient(ReferenceData, JournalImports, PostedJournals, ReceivablesInv
     """All that flows ask of a pod. `secret` gives the newest client secret; it is read for each sign-in only."""
 
     def __init__(
-        self, connection: FusionConnection, secret: Secret, *, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        connection: FusionConnection,
+        secret: Secret,
+        *,
+        watch: Watch = UNWATCHED,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.connection = connection
-        rest = FusionRest(connection, secret, transport)
+        rest = FusionRest(connection, secret, transport, watch)
         ReferenceData.__init__(self, rest)
         JournalImports.__init__(self, rest)
         PostedJournals.__init__(self, rest)
@@ -38,6 +44,24 @@ class FusionClient(ReferenceData, JournalImports, PostedJournals, ReceivablesInv
     async def root(self) -> Pod:
         """Sign in and read the API root: which versions the pod offers, and how far our clocks are apart."""
         body = await self._rest.http.read("fscmRestApi/resources", subject="the API root")
+    async def account(self) -> Account:
+        """Which pod and account this is, by the addresses and what the access token says. Signs in where that is due.
+
+        Oracle Fusion: the token is a JWT (1.1); which claims name the account is not documented, so they are a setting.
+        """
+        oauth = self.connection.oauth
+        pod, domain = self.connection.base_url, oauth.token_url
+        claims = await self._rest.claims()
+        return account(
+            f"pod {pod.host}, identity domain {domain.host}, client {oauth.client_id}",
+            {
+                "pod": f"{pod.host}:{pod.port}",
+                "identity domain": f"{domain.host}:{domain.port}",
+                "client": oauth.client_id,
+                "claims": {name: claims[name] for name in oauth.identity_claims if name in claims},
+            },
+        )
+
         items = body.get("items") if isinstance(body, dict) else None
         skew = self.clock_skew
         return Pod(

@@ -12,7 +12,7 @@ import httpx
 
 from clients.authentication import ClientCredentials, Secret
 from clients.errors import InDoubt
-from clients.http import VendorHttp
+from clients.http import UNWATCHED, VendorHttp, Watch
 from clients.limiter import Limiter
 from clients.oracle_fusion.errors import read_error
 from contracts.configuration import FusionConnection
@@ -49,7 +49,11 @@ class FusionRest:
     """Reads and writes of one pod. Raises the errors of `clients.errors`."""
 
     def __init__(
-        self, connection: FusionConnection, secret: Secret, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        connection: FusionConnection,
+        secret: Secret,
+        transport: httpx.AsyncBaseTransport | None = None,
+        watch: Watch = UNWATCHED,
     ) -> None:
         self.connection = connection
         self._auth = ClientCredentials(
@@ -74,8 +78,14 @@ class FusionRest:
                 "REST-Framework-Version": str(connection.framework_version),
             },
             error_reader=read_error,
+            watch=watch,
             transport=transport,
         )
+
+    async def claims(self) -> dict[str, Any]:
+        """What the access token says of who signed in; signs in where that is due."""
+        with self.http.preparing():
+            return await self._auth.claims()
 
     async def aclose(self) -> None:
         await self.http.aclose()
