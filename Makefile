@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 3
 
-.PHONY: help setup setup-test demo test lint unit crash bench lock clean
+.PHONY: help setup setup-test setup-browser demo test lint unit crash bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ $(VENV)/test.stamp: requirements-test.lock $(VENV)/run.stamp
 setup: $(VENV)/run.stamp ## install what running needs
 
 setup-test: $(VENV)/test.stamp ## install what the tests need as well
+
+setup-browser: setup-test ## find or install a Chromium for the tests of web pages
+	.ci/browser
 
 demo: setup ## a morning in two shops, with faults, reconciled to the cent (KEEP=1 stays up)
 	$(BIN)/ml-connector demo $(if $(KEEP),--keep)

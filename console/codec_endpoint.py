@@ -25,6 +25,7 @@ from temporalio.converter import PayloadCodec
 
 from console import payloads
 from console.doorway import Doorway, Visitor
+from console.readings import Readings
 
 DEADLINE: Final = 30.0
 """Seconds for a whole body to arrive."""
@@ -51,6 +52,7 @@ class CodecEndpoint:
         self._namespace = namespace
         self._origins = origins
         self._url = url
+        self._readings = Readings(namespace)
 
     def routes(self, *, max_body: int) -> list[Route]:
         cors = Middleware(
@@ -70,9 +72,7 @@ class CodecEndpoint:
     async def decode(self, request: Request) -> Response:
         async def open_all(given: Payloads, visitor: Visitor) -> Payloads:
             decoded = await payloads.decode(self._codec, given)
-            self._note("payloads decoded", visitor, given)
-            for why in decoded.unreadable:
-                _log.warning("payloads not decoded", who=visitor.who, reason=why)
+            self._note("decoded", visitor, given, decoded.unreadable)
             return decoded.payloads
 
         return await self._answer(request, open_all)
@@ -80,7 +80,7 @@ class CodecEndpoint:
     async def encode(self, request: Request) -> Response:
         async def seal_all(given: Payloads, visitor: Visitor) -> Payloads:
             sealed = await payloads.encode(self._codec, given)
-            self._note("payloads encoded", visitor, given)
+            self._note("encoded", visitor, given, [])
             return sealed
 
         return await self._answer(request, seal_all)
@@ -141,12 +141,8 @@ class CodecEndpoint:
         headers = {"www-authenticate": "Bearer"} if status == 401 else {}
         return PlainTextResponse(f"{sentence}\n", status_code=status, headers=headers)
 
-    def _note(self, what: str, visitor: Visitor, given: Payloads) -> None:
-        """Who has read how much; never what."""
-        _log.info(
-            what, who=visitor.who, by=visitor.by, payloads=len(given.payloads), bytes=given.ByteSize(),
-            namespace=self._namespace,
-        )  # fmt: skip
+    def _note(self, what: str, visitor: Visitor, given: Payloads, unreadable: list[str]) -> None:
+        self._readings.add(what, visitor, payloads=len(given.payloads), size=given.ByteSize(), unreadable=unreadable)
 
 
 def _shown(text: str) -> str:
