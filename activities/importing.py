@@ -18,10 +18,10 @@ from activities.collaborators import Collaborators
 from activities.failures import review
 from activities.heartbeat import beating
 from activities.ledgers import ledger_of
-from clients.errors import InDoubt, NotFound, VendorError
 from activities.passage import pass_gate
-from clients.oracle_fusion.gl_interface import batch_name
+from clients.errors import InDoubt, NotFound, VendorError
 from clients.oracle_fusion import Job
+from clients.oracle_fusion.gl_interface import batch_name
 from contracts.journal import Problem
 from contracts.steps import FollowedJob, FollowJob, GroupStep, Submission
 from store.rows import Busy, Closed, GroupState, Leased, Marked, Sent
@@ -31,13 +31,13 @@ ANSWERED_BY_FUSION: Final = frozenset({500, 503})
 no such thing."""
 ANSWERED: Final = "answered_at"
 """Where a group's evidence keeps when Fusion itself ended its request with an error."""
-UNKNOWN: Final = "import_unknown"
 LOOKED: Final = "looked_at"
 """When Fusion was last asked for the group and had nothing of it."""
 ABSENT: Final = "absent_for"
 """Seconds for which it was asked again and again, and had nothing."""
 LONGEST_GAP: Final = timedelta(minutes=5)
 """Between two looks; more than that is an outage of theirs or ours."""
+UNKNOWN: Final = "import_unknown"
 LOOK_AGAIN: Final = timedelta(seconds=60)
 CLOCK_ALLOWANCE: Final = timedelta(minutes=15)
 """How much earlier than our own sealing Fusion's clock may date a request."""
@@ -59,10 +59,10 @@ class ImportingActivities:
     @activity.defn(name="submit_group")
     async def submit_group(self, step: GroupStep) -> Submission:
         """Lease, look, mark, send. Any number of times; sends at most once per proof that nothing was sent."""
-        if behind := await self._parts.epochs.behind(step.epoch):
         return await pass_gate(self._parts, step.fusion, document(step), partial(self._submit, step))
 
     async def _submit(self, step: GroupStep) -> Submission:
+        if behind := await self._parts.epochs.behind(step.epoch):
             return Submission(state="behind", sentence=behind)
         # Durable outside the store before anything goes out: a store restored from before this is found behind.
         await self._parts.epochs.tell((await self._parts.store.groups.group(step.group_id)).epoch)
@@ -177,7 +177,6 @@ class ImportingActivities:
         await self._parts.store.groups.release(step.group_id, group.lease_token, not_sent=True)
         return True
 
-    def _pause(self, waited: timedelta) -> timedelta:
     async def _absent_for(self, step: GroupStep, marked: Marked, now: datetime) -> timedelta:
         """How long Fusion has now answered without showing it. An outage does not use up anybody's patience."""
         group = await self._parts.store.groups.group(step.group_id)
@@ -189,6 +188,7 @@ class ImportingActivities:
         )
         return absent
 
+    def _pause(self, waited: timedelta) -> timedelta:
         """Look again soon at first, then every minute."""
         return min(max(waited, timedelta(seconds=1)), LOOK_AGAIN)
 
@@ -237,7 +237,6 @@ class ImportingActivities:
                 )
             )
 
-    async def _follow(self, step: GroupStep, request_id: int) -> FollowedJob:
     async def _purge(self, step: GroupStep) -> int:
         ledger = await ledger_of(self._parts, step)
         return await self._parts.fusions[step.fusion].purge_group(
@@ -247,10 +246,10 @@ class ImportingActivities:
             data_access_set_id=ledger.data_access_set_id,
         )
 
+    async def _follow(self, step: GroupStep, request_id: int) -> FollowedJob:
         fusion = self._parts.fusions[step.fusion]
         interval = self._parts.fusion_connection(step.fusion).journal_import.status_interval
         missing = 0
-        async with beating():
 
         async def look() -> Job | None:
             nonlocal missing
@@ -262,6 +261,7 @@ class ImportingActivities:
                     raise
                 return None
 
+        async with beating():
             while True:
                 job = await pass_gate(self._parts, step.fusion, document(step), look)
                 if job is not None and job.terminal:

@@ -82,9 +82,9 @@ class FusionConnection(Frozen):
     """Seconds after a lease ends before another attempt may look (commit delay of the pod)."""
     requests_per_minute: int = Field(default=600, gt=0)
     """Oracle publishes no quota; this is our own ceiling."""
+    outage_alert: OutageAlert = 72.0
     journal_import: JournalImportSettings = JournalImportSettings()
 
-    outage_alert: OutageAlert = 72.0
 
     duplicate_invoice_codes: tuple[str, ...] = ("AR-855040",)
     """Codes with which this pod refuses a transaction number that exists; the usual wordings are known besides."""

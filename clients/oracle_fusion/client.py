@@ -6,6 +6,7 @@ import httpx
 
 from clients.accounts import Account, account
 from clients.authentication import Secret
+from clients.http import UNWATCHED, Watch
 from clients.oracle_fusion.journal_import import JournalImports
 from clients.oracle_fusion.journals import PostedJournals
 from clients.oracle_fusion.models import Description, Pod
@@ -31,6 +32,7 @@ class FusionClient(ReferenceData, JournalImports, PostedJournals, ReceivablesInv
         ReferenceData.__init__(self, rest)
         JournalImports.__init__(self, rest)
         PostedJournals.__init__(self, rest)
+        ReceivablesInvoices.__init__(self, rest)
 
     async def aclose(self) -> None:
         await self._rest.aclose()
@@ -38,12 +40,8 @@ class FusionClient(ReferenceData, JournalImports, PostedJournals, ReceivablesInv
     @property
     def clock_skew(self) -> float | None:
         """Our clock minus the pod's, seconds, by its last `Date` header; `None` before the first answer."""
-        ReceivablesInvoices.__init__(self, rest)
         return self._rest.http.skew
 
-    async def root(self) -> Pod:
-        """Sign in and read the API root: which versions the pod offers, and how far our clocks are apart."""
-        body = await self._rest.http.read("fscmRestApi/resources", subject="the API root")
     async def account(self) -> Account:
         """Which pod and account this is, by the addresses and what the access token says. Signs in where that is due.
 
@@ -62,6 +60,9 @@ class FusionClient(ReferenceData, JournalImports, PostedJournals, ReceivablesInv
             },
         )
 
+    async def root(self) -> Pod:
+        """Sign in and read the API root: which versions the pod offers, and how far our clocks are apart."""
+        body = await self._rest.http.read("fscmRestApi/resources", subject="the API root")
         items = body.get("items") if isinstance(body, dict) else None
         skew = self.clock_skew
         return Pod(
