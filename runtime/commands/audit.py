@@ -1,4 +1,4 @@
-"""`ml-connector audit show`: the whole life of one document."""
+"""`ml-connector audit`: the whole life of one document, and whether the trail is what was written."""
 
 import datetime as dt
 import json
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from contracts.configuration import Configuration
 from mapping.entries import plain
+from runtime.commands.audit_chain import seal_trail, verify_trail
 from runtime.commands.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -32,9 +33,9 @@ WITHOUT_PAYLOAD: Final = {"events": {"__all__": {"payload"}}}
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The audit trail.", no_args_is_help=True)
-    # A group with one command only would swallow the command's name.
-    group.callback()(lambda: None)
     group.command("show")(show_life)
+    group.command("verify")(verify_trail)
+    group.command("seal")(seal_trail)
     app.add_typer(group, name="audit")
 
 

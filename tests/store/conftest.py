@@ -17,7 +17,7 @@ from contracts.journal import FateKind, Journal, JournalFate, JournalLine, Purpo
 from contracts.names import journal_reference
 from contracts.steps import Staged
 from store import KeyRing, Store, Vault
-from store.rows import Recorded
+from store.rows import AuditEvent, Recorded
 from store.turns import Turn
 
 
@@ -151,6 +151,7 @@ class Desk:
         ordinal: int = 1,
         version: int = 7,
         turn: dt.datetime | None = None,
+        event: AuditEvent | None = None,
     ) -> Staged:
         """Stage an order; its amount is its fingerprint."""
         return await (store or self.store).journals.stage(
@@ -167,6 +168,7 @@ class Desk:
             job="poll 1",
             now=at,
             turn=self.turn(order, turn) if turn else None,
+            event=event,
         )
 
     def turn(self, order: str, at: dt.datetime) -> Turn:
