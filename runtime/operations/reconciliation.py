@@ -201,6 +201,7 @@ async def record(store: Store, result: ReconciledStore, now: dt.datetime) -> Non
                 missing=sum(order.verdict is Verdict.LOST for order in mine),
                 in_review=sum(order.verdict is Verdict.IN_REVIEW for order in mine),
                 details={
+                    "job": names.command_job("reconcile", now),
                     "difference": str(totals.difference),
                     "explained": {
                         "in_review": str(totals.in_review),
