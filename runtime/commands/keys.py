@@ -6,19 +6,31 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
+from temporalio.service import RPCError
 
-from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, output, run
+from contracts.configuration import Configuration
+from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, errors, fail, output, run
+from runtime.operations.key_usage import KeyUse, key_usage
 from runtime.parts import open_store
+from runtime.temporal.connect import TemporalUnreachableError, connect
 from store import KeyRing
 from store.keyring import KEY_FILE_VARIABLE, KEYS_VARIABLE
+
+PATIENCE = 10.0
+"""Seconds to wait for Temporal."""
 
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The key ring of this installation.", no_args_is_help=True)
     group.command("init")(init)
-    group.command("rotate")(rotate)
     group.command("list")(list_keys)
+    group.command("rotate")(rotate)
+    group.command("add")(add)
+    group.command("use")(use)
     group.command("rewrap")(rewrap)
+    group.command("usage")(usage)
+    group.command("retire")(retire)
     app.add_typer(group, name="keys")
 
 
@@ -28,6 +40,7 @@ FileOption = Annotated[
 PrintOption = Annotated[
     bool, typer.Option("--print", help="Print the ring for a secret manager instead of writing a file.")
 ]
+KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="Id of the key, as `keys list` shows it.")]
 
 
 def init(file: FileOption = None, show: PrintOption = False) -> None:
@@ -41,48 +54,50 @@ def init(file: FileOption = None, show: PrintOption = False) -> None:
         fail(f"{path} exists. `ml-connector keys rotate` adds a key to it; a new ring would lose everything sealed.")
     path.parent.mkdir(parents=True, exist_ok=True)
     ring.write(path)
-    output.print(
-        f"Wrote {path} with key {ring.current}. Back it up: without it nothing in the store can be read.",
-        highlight=False,
-        soft_wrap=True,
-    )
+    _say(f"Wrote {path} with key {ring.current}. Back it up: without it nothing in the store can be read.")
     if os.environ.get(KEY_FILE_VARIABLE) != str(path):
-        output.print(
-            f"  export {KEY_FILE_VARIABLE}={shlex.quote(str(path.absolute()))}", highlight=False, soft_wrap=True
-        )
+        _say(f"  export {KEY_FILE_VARIABLE}={shlex.quote(str(path.absolute()))}")
 
 
 def rotate(file: FileOption = None, show: PrintOption = False) -> None:
     """Add a fresh key, used from now on. Old keys stay for what they sealed.
 
-    Afterwards: restart every process, then `ml-connector keys rewrap`.
+    Where processes do not all read the same file, use `keys add` and `keys use`: no process may meet a key that it does
+    not know. Afterwards: `ml-connector keys rewrap`.
     """
-    if show:
-        ring = KeyRing.from_environment(os.environ).rotate()
-        typer.echo(f"{KEYS_VARIABLE}={ring.to_text()}")
-        return
-    if os.environ.get(KEYS_VARIABLE):
-        fail(f"The ring comes from {KEYS_VARIABLE}; use --print and put the result there.")
-    path = _path(file)
-    ring = KeyRing.from_file(path).rotate()
-    ring.write(path)
-    output.print(
-        f"Key {ring.current} is now current in {path}. Restart every process, then run `ml-connector keys rewrap`.",
-        highlight=False,
-    )
+    ring = _ring(file).rotate()
+    if _put(ring, file, show=show):
+        _say(f"Key {ring.current} is now current. {_known_from_now_on()} Then run `ml-connector keys rewrap`.")
+
+
+def add(file: FileOption = None, show: PrintOption = False) -> None:
+    """Add a fresh key that is not used yet, so that every process knows it before one of them uses it."""
+    before = _ring(file)
+    ring = before.add()
+    if _put(ring, file, show=show):
+        [fresh] = set(ring.ids) - set(before.ids)
+        _say(f"Key {fresh} is in the ring. Once every process knows it: `ml-connector keys use {fresh}`.")
+
+
+def use(key: KeyArgument, file: FileOption = None, show: PrintOption = False) -> None:
+    """Seal with this key from now on. Old keys stay for what they sealed."""
+    ring = _holding(key, file).use(key)
+    if _put(ring, file, show=show):
+        _say(f"Key {key} is now current. {_known_from_now_on()} Then run `ml-connector keys rewrap`.")
 
 
 def list_keys() -> None:
     """Show the ids of the keys in the ring. Never a key."""
     ring = KeyRing.from_environment(os.environ)
     for key_id in ring.ids:
-        output.print(f"{key_id}{'  (current)' if key_id == ring.current else ''}", highlight=False)
+        since = f"  since {ring.since[key_id]:%Y-%m-%d %H:%M} UTC" if key_id in ring.since else ""
+        output.print(f"{key_id}{'  (current)' if key_id == ring.current else ''}{since}", highlight=False)
 
 
 def rewrap(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Put everything in the store under the current key.
 
-    Old keys are still needed while Temporal keeps histories that were sealed with them (the namespace's retention).
+    Old keys are still needed while Temporal keeps what was sealed with them: `ml-connector keys usage` says what.
     """
     configuration = configured(config).configuration
 
@@ -93,5 +108,105 @@ def rewrap(config: ConfigOption = DEFAULT_CONFIG) -> None:
     output.print(f"Values put under the current key: {run(work())}.", highlight=False)
 
 
+def usage(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Show what each key is still needed for, in the store and in Temporal."""
+    ring = KeyRing.from_environment(os.environ)
+    table = Table("key", "in the store", "running", "schedules", "closed, kept until", box=None, header_style="bold")
+    missing = []
+    try:
+        uses = _usage(configured(config).configuration, ring)
+    except RPCError as error:
+        fail(f"Temporal does not say which histories need which key: {error}")
+    for one in uses:
+        if one.key_id not in ring:
+            missing.append(one.key_id)
+        closed = "not known" if one.closed is None else "none"
+        if one.closed is not None and one.closed.count and one.closed.kept_until:
+            closed = f"{one.closed.count}, {one.closed.kept_until:%Y-%m-%d}"
+        mark = " (current)" if one.key_id == ring.current else "" if one.key_id in ring else " (missing)"
+        counts = (sum(one.stored.values()), len(one.running), len(one.schedules))
+        table.add_row(f"{one.key_id}{mark}", *map(str, counts), "" if one.key_id == ring.current else closed)
+    output.print(table)
+    if missing:
+        fail(f"Not in the ring, but needed: {', '.join(missing)}. Put them back from your backup of the ring.")
+
+
+def retire(
+    key: KeyArgument,
+    file: FileOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    show: PrintOption = False,
+    force: Annotated[bool, typer.Option("--force", help="Drop it although something needs it.")] = False,
+) -> None:
+    """Drop an old key that nothing needs any more. Says what does, and refuses, unless forced."""
+    before = _holding(key, file)
+    ring = before.without(key)
+    _may_be_written(show=show)
+    reasons = _needed(configured(config).configuration, before, key)
+    if reasons and not force:
+        for reason in (f"Key {key} is still needed:", *(f"- {reason}" for reason in reasons)):
+            errors.print(reason, highlight=False, markup=False, soft_wrap=True)
+        fail("Nothing was changed. --force drops it all the same; keep a copy of the ring for the day you need it.")
+    for reason in reasons:
+        errors.print(f"Dropped although: {reason}", highlight=False, markup=False, soft_wrap=True)
+    if _put(ring, file, show=show):
+        _say(f"Key {key} is no longer in the ring. {_known_from_now_on()} Tokens that it signed are void.")
+
+
+def _needed(configuration: Configuration, ring: KeyRing, key: str) -> list[str]:
+    told = []
+    try:
+        uses = _usage(configuration, ring)
+    except (TemporalUnreachableError, RPCError) as error:
+        told.append(f"Temporal does not say which histories need it: {error}")
+        uses = _usage(configuration, ring, temporal=False)
+    [wanted] = [one for one in uses if one.key_id == key]
+    return told + ([] if wanted.free else wanted.reasons(ring.current))
+
+
+def _usage(configuration: Configuration, ring: KeyRing, *, temporal: bool = True) -> tuple[KeyUse, ...]:
+    async def work() -> tuple[KeyUse, ...]:
+        client = await connect(configuration.temporal, ring, patience=PATIENCE) if temporal else None
+        async with open_store(configuration, ring) as store:
+            return await key_usage(store, client, ring)
+
+    return run(work())
+
+
+def _holding(key: str, file: Path | None) -> KeyRing:
+    ring = _ring(file)
+    if key not in ring:
+        fail(f'There is no key "{key}" in the ring. Its keys are: {", ".join(ring.ids)}.', code=2)
+    return ring
+
+
+def _ring(file: Path | None) -> KeyRing:
+    """The ring to change: of the variable when it is set, else of the file."""
+    return KeyRing.from_environment(os.environ) if os.environ.get(KEYS_VARIABLE) else KeyRing.from_file(_path(file))
+
+
+def _put(ring: KeyRing, file: Path | None, *, show: bool) -> bool:
+    """Writes the ring back, or prints it and gives False."""
+    if show:
+        typer.echo(f"{KEYS_VARIABLE}={ring.to_text()}")
+        return False
+    _may_be_written(show=show)
+    ring.write(_path(file))
+    return True
+
+
+def _may_be_written(*, show: bool) -> None:
+    if os.environ.get(KEYS_VARIABLE) and not show:
+        fail(f"The ring comes from {KEYS_VARIABLE}; use --print and put the result there.")
+
+
+def _known_from_now_on() -> str:
+    return "Processes that read this file follow it by themselves; restart those that got the ring another way."
+
+
 def _path(file: Path | None) -> Path:
     return file if file is not None else Path(".ml-connector") / "keys.json"
+
+
+def _say(sentence: str) -> None:
+    output.print(sentence, highlight=False, markup=False, soft_wrap=True)
