@@ -158,7 +158,7 @@ class Creations(RecordedCreations):
     async def mark_sent(
         self, intent: Intent, token: str, *, now: dt.datetime, event: AuditEvent | None = None
     ) -> int | None:
-        """Durable before the request goes out; gives the store's next epoch. `None`: the lease is lost, do not send."""
+        """Durable before the request goes out; gives the store's epoch. `None`: the lease is lost, do not send."""
         content = content_columns(intent, self._vault)
         send = Send(token=token, at=now, fingerprint=intent.fingerprint, currency=intent.currency, total=intent.total)
 
@@ -241,6 +241,15 @@ class Creations(RecordedCreations):
                 sentence=sentence,
                 evidence=evidence_of(row, sends=sends, **{_DOUBTED: token}),
             )
+
+        await self._database.write(unit)
+
+    async def note(self, reference: str, evidence: dict[str, Any]) -> None:
+        """Add to what is known of it."""
+
+        def unit(connection: Connection) -> None:
+            row = creation_of(_known(connection, reference))
+            _change(connection, row, evidence=evidence_of(row, **evidence))
 
         await self._database.write(unit)
 

@@ -14,6 +14,8 @@ from store.database import StoreError
 from store.rows import PostingKey, PostingState
 from store.schema import STAGED, creations, postings
 
+REVENUE: Final = ("sale", "invoice")
+"""Purposes with which a sale itself is posted; what follows it (a credit, a delta) has others."""
 _ON_ITS_WAY: Final = (PostingState.GROUPED, PostingState.IMPORTED, PostingState.POSTED)
 
 
@@ -29,12 +31,14 @@ class PostedElsewhere(StoreError):
 
 def refuse_second_creation(connection: Connection, key: PostingKey) -> None:
     """Before a journal is staged. Raises `PostedElsewhere`."""
+    if key.purpose not in REVENUE:
+        return
     table = creations.c
     mine = (
         table.connection == key.connection,
         table.kind == key.kind,
         table.document_id == key.document_id,
-        table.purpose == key.purpose,
+        table.purpose.in_(REVENUE),
         table.state != CreationState.WITHDRAWN,
     )
     for row in connection.execute(select(*ROW_COLUMNS).where(*mine).with_for_update()).all():
@@ -53,12 +57,14 @@ def refuse_second_creation(connection: Connection, key: PostingKey) -> None:
 
 def refuse_second_journal(connection: Connection, key: PostingKey) -> None:
     """Before a create is intended. Raises `PostedElsewhere`."""
+    if key.purpose not in REVENUE:
+        return
     table = postings.c
     mine = (
         table.connection == key.connection,
         table.kind == key.kind,
         table.document_id == key.document_id,
-        table.purpose == key.purpose,
+        table.purpose.in_(REVENUE),
     )
     connection.execute(update(postings).where(*mine, STAGED).values(state=PostingState.WITHDRAWN))
     found = connection.execute(

@@ -1,16 +1,19 @@
 # ruff: noqa: N818 -- the names say what happened; that they are errors is said by where they stand
-"""The store's epoch: a number that rises with every sealed group and every create (design rule 3).
+"""The store's epoch: a number that rises with every sealed group, and with creates (design rule 3).
 
 Workflows carry the highest epoch they saw. A store restored from a backup has a lower one: it does not know what was
 sent since, and must not post before that is recovered from Fusion.
 """
 
 import datetime as dt
+from typing import Final
 
 from sqlalchemy import Connection, case, select, update
 
 from store.database import Database, StoreError
 from store.schema import epochs
+
+CREATES_APART: Final = dt.timedelta(seconds=30)
 
 
 class StoreBehind(StoreError):
@@ -34,10 +37,19 @@ def require_within(connection: Connection, seen: int) -> int:
 
 
 def advance_within(connection: Connection, now: dt.datetime) -> int:
-    """The next epoch, as part of the transaction of what is about to be sent."""
-    statement = update(epochs).values(number=epochs.c.number + 1, advanced_at=now).returning(epochs.c.number)
-    number: int = connection.execute(statement).scalar_one()
-    return number
+    """The epoch of something that is about to be sent by itself, as part of that transaction.
+
+    It rises once in `CREATES_APART`: a backup that is older than that is found behind, and creates do not queue for
+    one row.
+    """
+    statement = (
+        update(epochs)
+        .where(epochs.c.advanced_at <= now - CREATES_APART)
+        .values(number=epochs.c.number + 1, advanced_at=now)
+        .returning(epochs.c.number)
+    )
+    number: int | None = connection.execute(statement).scalar()
+    return require_within(connection, 0) if number is None else number
 
 
 class Epochs:
