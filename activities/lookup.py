@@ -136,7 +136,7 @@ class LookupActivities:
 
 def closing_application(integration: Integration, sale: Sale) -> int:
     """The application whose periods decide on which day the sale can be booked."""
-    return RECEIVABLES if billed_in_receivables(sale, integration) else GENERAL_LEDGER
+    return RECEIVABLES if billed_in_receivables(sale.channel, integration) else GENERAL_LEDGER
 
 
 def _recognised(integration: Integration, snapshot: OrderSnapshot) -> date:

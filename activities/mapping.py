@@ -43,7 +43,7 @@ class MappingActivities:
         mapping_set = await self._mapping_set(integration.mapping_set, order.mapping_version)
         if isinstance(mapping_set, Problem):
             return Mapped(problems=(mapping_set,))
-        to_document = to_invoice if billed_in_receivables(sale, integration) else to_journal
+        to_document = to_invoice if billed_in_receivables(sale.channel, integration) else to_journal
         return to_document(
             order.snapshot,
             tenant=integration.tenant,

@@ -78,6 +78,8 @@ class FusionConnection(Frozen):
     """HTTP deadline of `importBulkData`, seconds. The send lease lasts as long."""
     create_timeout: float = Field(default=60.0, gt=0)
     """HTTP deadline of a synchronous create, seconds. Its send lease lasts as long."""
+    duplicate_invoice_codes: tuple[str, ...] = ("AR-855040",)
+    """Codes with which this pod refuses a transaction number that exists; the usual wordings are known besides."""
     settle: float = Field(default=60.0, ge=0)
     """Seconds after a lease ends before another attempt may look (commit delay of the pod)."""
     requests_per_minute: int = Field(default=600, gt=0)
@@ -86,8 +88,6 @@ class FusionConnection(Frozen):
     journal_import: JournalImportSettings = JournalImportSettings()
 
 
-    duplicate_invoice_codes: tuple[str, ...] = ("AR-855040",)
-    """Codes with which this pod refuses a transaction number that exists; the usual wordings are known besides."""
 class WebhookVerification(Frozen):
     """How deliveries prove themselves (`vendors/bigcommerce.md` 9.4)."""
 
@@ -130,6 +130,8 @@ class ReceivableBooks(Frozen):
     """The customer's own when empty."""
     reference_home: ReferenceHome = "transaction_number"
     """`transaction_number` needs a manually numbered source; the others where numbering is Fusion's."""
+    account_separator: str = Field(default="-", min_length=1, max_length=1)
+    """Between the segments of an account combination, as the chart of accounts writes it."""
     flexfield_context: str = "ML Connector"
     flexfield_attribute: str = "reference"
     """Name of the attribute in the line transaction flexfield, for the home `line_flexfield`."""
@@ -139,8 +141,6 @@ class ReceivableBooks(Frozen):
     tax_codes: dict[str, TaxCode] = Field(default_factory=dict)
     """By the shop's tax title; only for `tax_lines`."""
 
-    account_separator: str = Field(default="-", min_length=1, max_length=1)
-    """Between the segments of an account combination, as the chart of accounts writes it."""
 
 class Books(Frozen):
     """Where sales of one channel and currency are booked."""

@@ -24,9 +24,9 @@ def books_of(sale: Sale, integration: Integration) -> Books | Problem:
     )
 
 
-def billed_in_receivables(sale: Sale, integration: Integration) -> bool:
-    """Whether the sale's channel turns orders into invoices instead of journals."""
-    return any(one.id == sale.channel and one.target == "receivable" for one in integration.channels)
+def billed_in_receivables(channel: str, integration: Integration) -> bool:
+    """Whether orders of this channel become invoices instead of journals."""
+    return any(one.id == channel and one.target == "receivable" for one in integration.channels)
 
 
 def books_problems(sale: Sale, books: Books, ledger: LedgerFacts) -> tuple[Problem, ...]:

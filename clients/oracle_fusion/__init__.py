@@ -2,6 +2,7 @@
 
 from clients.oracle_fusion.client import FusionClient
 from clients.oracle_fusion.models import (
+    BillToSite,
     BusinessUnit,
     CombinationState,
     Description,
@@ -16,6 +17,7 @@ from clients.oracle_fusion.models import (
 )
 
 __all__ = [
+    "BillToSite",
     "BusinessUnit",
     "CombinationState",
     "Description",

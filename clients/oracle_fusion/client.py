@@ -10,13 +10,14 @@ from clients.http import UNWATCHED, Watch
 from clients.oracle_fusion.journal_import import JournalImports
 from clients.oracle_fusion.journals import PostedJournals
 from clients.oracle_fusion.models import Description, Pod
-from clients.oracle_fusion.reference_data import ReferenceData
-from clients.oracle_fusion.rest import RESOURCES, SCHEDULER, FusionRest
 from clients.oracle_fusion.receivables import ReceivablesInvoices
+from clients.oracle_fusion.receivables_setup import ReceivablesSetup
+from clients.oracle_fusion.reference_data import ReferenceData
+from clients.oracle_fusion.rest import RESOURCES, SCHEDULER, FusionRest, described_children
 from contracts.configuration import FusionConnection
 
 
-class FusionClient(ReferenceData, JournalImports, PostedJournals, ReceivablesInvoices):
+class FusionClient(ReferenceData, JournalImports, PostedJournals, ReceivablesInvoices, ReceivablesSetup):
     """All that flows ask of a pod. `secret` gives the newest client secret; it is read for each sign-in only."""
 
     def __init__(
@@ -33,6 +34,7 @@ class FusionClient(ReferenceData, JournalImports, PostedJournals, ReceivablesInv
         JournalImports.__init__(self, rest)
         PostedJournals.__init__(self, rest)
         ReceivablesInvoices.__init__(self, rest)
+        ReceivablesSetup.__init__(self, rest)
 
     async def aclose(self) -> None:
         await self._rest.aclose()
@@ -86,6 +88,7 @@ class FusionClient(ReferenceData, JournalImports, PostedJournals, ReceivablesInv
             resource=resource,
             attributes=tuple(str(one["name"]) for one in attributes),
             queryable=frozenset(str(one["name"]) for one in attributes if one.get("queryable", True)),
+            children=dict(described_children(described)),
         )
 
     async def probe(self, resource: str) -> None:

@@ -4,6 +4,8 @@ import datetime as dt
 from decimal import Decimal
 from enum import StrEnum
 
+from pydantic import Field
+
 from contracts.model import Amount, Frozen, Instant
 
 
@@ -174,15 +176,14 @@ class FusionJournal(Frozen):
         return words[0] if words else ""
 
 
-class Description(Frozen):
-    """What a resource says of itself."""
+class BillToSite(Frozen):
+    """A site of a customer account, as invoices name it."""
 
     resource: str
     attributes: tuple[str, ...]
     queryable: frozenset[str]
 
 
-class Pod(Frozen):
 class FoundInvoice(Frozen):
     """An invoice as it stands in Receivables."""
 
@@ -209,6 +210,17 @@ class FoundInvoice(Frozen):
     created_at: Instant | None = None
 
 
+class Description(Frozen):
+    """What a resource says of itself."""
+
+    resource: str
+    attributes: tuple[str, ...]
+    queryable: frozenset[str]
+    children: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Attributes of child resources by their path, e.g. `receivablesInvoiceLines.receivablesInvoiceLineDFF`."""
+
+
+class Pod(Frozen):
     """Facts of the pod for `connections test`."""
 
     versions: tuple[str, ...]

@@ -4,7 +4,7 @@ Row-match expressions are used throughout (framework version 2 and above), so th
 """
 
 import datetime as dt
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -224,6 +224,18 @@ def child_key(row: Row) -> str:
         if isinstance(link, Mapping) and link.get("rel") == "self":
             return str(link.get("href", "")).rstrip("/").rsplit("/", 1)[-1]
     return ""
+
+
+def described_children(described: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Paths of a described resource's children with their attributes (Oracle Fusion: 2.12)."""
+    children = described.get("children")
+    for name, child in children.items() if isinstance(children, Mapping) else ():
+        if not isinstance(child, Mapping):
+            continue
+        attributes = child.get("attributes")
+        named = [one.get("name") for one in attributes or [] if isinstance(one, Mapping)]
+        yield f"{above}{name}", tuple(str(one) for one in named if one)
+        yield from described_children(child, f"{above}{name}.")
 
 
 def _whole(value: object, default: int) -> int:

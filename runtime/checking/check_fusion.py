@@ -1,27 +1,29 @@
 """Proves the Fusion side of a configuration: ledgers, access sets, sources, units, periods, accounts, rates."""
 
 import datetime as dt
-from collections.abc import Awaitable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from clients.errors import NotFound, VendorError
+from clients.errors import VendorError
 from clients.oracle_fusion import BusinessUnit, CombinationState
+from clients.oracle_fusion.reference_data import GENERAL_LEDGER, RECEIVABLES
 from contracts.configuration import Books, FusionConnection, Integration, MappingSet, Rule
-from contracts.journal import LedgerFacts, Period
+from contracts.journal import LedgerFacts, Period, Purpose
+from mapping.books import billed_in_receivables
 from mapping.rules import FROM_BOOKS, parse_account
+from runtime.checking.check_receivables import BillingProof, ReceivablesProbe
 from runtime.checking.findings import Finding, Level, refused
+from runtime.checking.notes import Notes
 from runtime.configuring.configuration import ConfigurationFile
 from runtime.configuring.positions import Path
 
-T = TypeVar("T")
 
-
-class LedgerProbe(Protocol):
+class LedgerProbe(ReceivablesProbe, Protocol):
     """The part of `clients.oracle_fusion.FusionClient` that a check needs."""
 
     async def ledgers(self) -> tuple[LedgerFacts, ...]: ...
-    async def periods(self, ledger_id: int) -> tuple[Period, ...]: ...
+    async def periods(self, ledger_id: int, application: int = GENERAL_LEDGER) -> tuple[Period, ...]: ...
     async def data_access_set_id(self, name: str) -> int: ...
     async def journal_source_id(self, name: str) -> int | str: ...
     async def journal_category_exists(self, name: str) -> bool: ...
@@ -45,8 +47,7 @@ class _FusionProof:
         self._connection = connection
         self._pod = pod
         self._today = today
-        self._found: list[Finding] = []
-        self._said: set[tuple[str, str]] = set()
+        self._notes = Notes(file, connection.id)
 
     async def run(self) -> list[Finding]:
         place = self._position_of_connection()
@@ -56,19 +57,19 @@ class _FusionProof:
             name, line = self._file.place(*place)
             return [refused(error, self._connection.id, file=name, line=line)]
         if not ledgers:
-            self._note(
+            self._notes.note(
                 Level.MISTAKE,
                 place,
                 "Signed in, but the integration user sees no ledger.",
                 "Give the user a data role with a data access set for the ledgers (an empty answer means missing data "
                 "security, not missing data).",
             )
-            return self._found
-        units = await self._ask(place, self._pod.business_units()) or ()
+            return self._notes.found
+        units = await self._notes.ask(place, self._pod.business_units()) or ()
         for index, integration in enumerate(self._file.configuration.integrations):
             if integration.fusion == self._connection.id:
                 await self._integration(index, integration, ledgers, units)
-        return self._found
+        return self._notes.found
 
     async def _integration(
         self, index: int, integration: Integration, ledgers: Mapping[str, LedgerFacts], units: Collection[BusinessUnit]
@@ -77,25 +78,32 @@ class _FusionProof:
             here: Path = ("integrations", index, "books", number)
             ledger = ledgers.get(books.ledger)
             if ledger is None:
-                self._note(
+                self._notes.note(
                     Level.MISTAKE,
                     (*here, "ledger"),
                     f'There is no ledger "{books.ledger}", or the integration user may not see it.',
                     f"Names are compared exactly; visible are: {', '.join(sorted(ledgers))}.",
                 )
                 continue
-            await self._names(here, books)
+            billed = billed_in_receivables(books.channel, integration)
+            if not billed:
+                await self._names(here, books)
             self._unit(here, books, ledger, units)
             await self._currency(here, books, ledger)
-            await self._periods(here, integration, ledger)
+            await self._periods(here, integration, ledger, RECEIVABLES if billed else GENERAL_LEDGER)
+            if billed and books.receivable is not None:
+                proof = BillingProof(self._pod, self._notes, tenant=integration.tenant, today=self._today)
+                await proof.run((*here, "receivable"), books.business_unit, books.receivable)
         await self._accounts(index, integration, ledgers)
 
     async def _names(self, here: Path, books: Books) -> None:
-        await self._ask((*here, "data_access_set"), self._pod.data_access_set_id(books.data_access_set))
-        await self._ask((*here, "journal_source"), self._pod.journal_source_id(books.journal_source))
-        known = await self._ask((*here, "journal_category"), self._pod.journal_category_exists(books.journal_category))
+        await self._notes.ask((*here, "data_access_set"), self._pod.data_access_set_id(books.data_access_set))
+        await self._notes.ask((*here, "journal_source"), self._pod.journal_source_id(books.journal_source))
+        known = await self._notes.ask(
+            (*here, "journal_category"), self._pod.journal_category_exists(books.journal_category)
+        )
         if known is False:
-            self._note(
+            self._notes.note(
                 Level.MISTAKE,
                 (*here, "journal_category"),
                 f'There is no journal category "{books.journal_category}".',
@@ -107,14 +115,14 @@ class _FusionProof:
             return
         unit = next((unit for unit in units if unit.name == books.business_unit), None)
         if unit is None:
-            self._note(
+            self._notes.note(
                 Level.MISTAKE,
                 (*here, "business_unit"),
                 f'There is no business unit "{books.business_unit}".',
                 f"Visible are: {', '.join(sorted(unit.name for unit in units))}.",
             )
         elif unit.primary_ledger_id not in (None, ledger.ledger_id):
-            self._note(
+            self._notes.note(
                 Level.WARNING,
                 (*here, "business_unit"),
                 f'Business unit "{books.business_unit}" belongs to another ledger than "{books.ledger}".',
@@ -125,7 +133,7 @@ class _FusionProof:
         if books.currency == ledger.currency:
             return
         if books.conversion_type is None:
-            self._note(
+            self._notes.note(
                 Level.MISTAKE,
                 here,
                 f"These books are in {books.currency}, ledger {ledger.ledger} in {ledger.currency}, and there is no "
@@ -135,10 +143,10 @@ class _FusionProof:
             return
         place = (*here, "conversion_type")
         pair = self._pod.conversion_rate(books.currency, ledger.currency, books.conversion_type, self._today)
-        before = len(self._found)
-        rate = await self._ask(place, pair)
-        if rate is None and len(self._found) == before:
-            self._note(
+        before = len(self._notes.found)
+        rate = await self._notes.ask(place, pair)
+        if rate is None and len(self._notes.found) == before:
+            self._notes.note(
                 Level.WARNING,
                 place,
                 f"Fusion has no {books.conversion_type} rate from {books.currency} to {ledger.currency} for "
@@ -146,15 +154,16 @@ class _FusionProof:
                 "Load daily rates, or correct the conversion type.",
             )
 
-    async def _periods(self, here: Path, integration: Integration, ledger: LedgerFacts) -> None:
-        periods = await self._ask((*here, "ledger"), self._pod.periods(ledger.ledger_id))
+    async def _periods(self, here: Path, integration: Integration, ledger: LedgerFacts, application: int) -> None:
+        periods = await self._notes.ask((*here, "ledger"), self._pod.periods(ledger.ledger_id, application))
         if periods is None:
             return
+        place = ledger.ledger if application == GENERAL_LEDGER else f"{ledger.ledger} in Receivables"
         usable = [period for period in periods if not period.adjustment]
         opened = [period for period in usable if period.status == "open"]
-        subject = f"Ledger {ledger.ledger}"
+        subject = f"Ledger {place}"
         if not opened:
-            self._note(
+            self._notes.note(
                 Level.MISTAKE,
                 (*here, "ledger"),
                 f"{subject} has no open period.",
@@ -163,7 +172,7 @@ class _FusionProof:
             return
         if not any(period.starts <= self._today <= period.ends for period in opened):
             status = next((p.status for p in usable if p.starts <= self._today <= p.ends), "not defined")
-            self._note(
+            self._notes.note(
                 Level.WARNING,
                 (*here, "ledger"),
                 f"{subject}: the period of {self._today} is {status.replace('_', ' ')}.",
@@ -171,13 +180,13 @@ class _FusionProof:
                 f"and go to review beyond.",
             )
         else:
-            self._note(Level.OK, (*here, "ledger"), f"{subject}: the period of {self._today} is open.", "")
+            self._notes.note(Level.OK, (*here, "ledger"), f"{subject}: the period of {self._today} is open.", "")
         first = min(period.starts for period in opened)
         if integration.cut_over + dt.timedelta(days=integration.posting.late_days) < first:
-            self._note(
+            self._notes.note(
                 Level.WARNING,
                 ("integrations", here[1], "cut_over"),
-                f"Orders are posted from {integration.cut_over} on, but the first open day of {ledger.ledger} is "
+                f"Orders are posted from {integration.cut_over} on, but the first open day of {place} is "
                 f"{first}: those placed before go to review.",
                 "Move the cut-over date, or open the periods for as long as the catch-up takes.",
             )
@@ -194,7 +203,7 @@ class _FusionProof:
             if ledger is None:
                 continue
             if ledger.segment_count != len(mapping_set.segments):
-                self._note(
+                self._notes.note(
                     Level.MISTAKE,
                     (*here, "segments"),
                     f"Mapping set {mapping_set.id} has {len(mapping_set.segments)} segments, the chart of accounts of "
@@ -204,7 +213,7 @@ class _FusionProof:
                 continue
             books = [one for one in integration.books if one.ledger == name]
             wanted = dict(self._wanted(here, mapping_set, integration, books))
-            states = await self._ask(
+            states = await self._notes.ask(
                 here,
                 self._pod.combinations(
                     ledger, {segments for uses in wanted.values() for segments in uses}, mapping_set.separator
@@ -243,17 +252,17 @@ class _FusionProof:
                 state = states[segments]
                 if reason := state.refusal(on):
                     bad += 1
-                    self._note(
+                    self._notes.note(
                         Level.MISTAKE,
                         place,
                         f"{subject}, ledger {ledger}: {reason[:1].lower()}{reason[1:]}",
                         "Correct the rule, or create and enable the combination in Fusion (Manage Account "
                         "Combinations); an import refuses the whole group for one bad account.",
                     )
-                elif state.control_account:
+                elif state.control_account and not (rule and rule.purpose is Purpose.RECEIVABLE):
                     on_purpose = rule is not None and rule.control_account
                     bad += not on_purpose
-                    self._note(
+                    self._notes.note(
                         Level.WARNING if on_purpose else Level.MISTAKE,
                         place,
                         f"{subject}: account {state.account} is a control account: its subledger will not agree with "
@@ -263,36 +272,12 @@ class _FusionProof:
                         else "Use a clearing account, or set control_account = true to name it on purpose.",
                     )
         if not bad and states:
-            self._note(
+            self._notes.note(
                 Level.OK,
                 ("mapping_sets",),
                 f"Ledger {ledger}: all {len(states)} accounts of mapping set {mapping_set.id} can be posted to.",
                 "",
             )
-
-    async def _ask(self, path: Path, question: Awaitable[T]) -> T | None:
-        """The answer; None, and a finding, when the pod refuses it."""
-        try:
-            return await question
-        except VendorError as error:
-            finding = refused(error, self._connection.id)
-            self._note(
-                finding.level,
-                path,
-                error.sentence,
-                error.remedy if isinstance(error, NotFound) else finding.remedy,
-            )
-            return None
-
-    def _note(self, level: Level, path: Path, sentence: str, remedy: str) -> None:
-        """Once: several books share ledgers and rules."""
-        name, line = ("", 0) if level is Level.OK else self._file.place(*path)
-        if (name, sentence) in self._said:
-            return
-        self._said.add((name, sentence))
-        self._found.append(
-            Finding(level=level, subject=self._connection.id, sentence=sentence, remedy=remedy, file=name, line=line)
-        )
 
     def _position_of_connection(self) -> Path:
         ids = [one.id for one in self._file.configuration.connections]

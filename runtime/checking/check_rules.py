@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from contracts.configuration import Configuration, MappingSet
 from contracts.journal import Purpose
 from contracts.names import WORKFLOW_QUEUE, vendor_queue
 from mapping.rule_coverage import unreachable
@@ -25,6 +26,17 @@ EXPECTED: Final = (
 """What nearly every shop needs an account for."""
 
 
+def expected(configuration: Configuration, mapping_set: MappingSet) -> tuple[Purpose, ...]:
+    """What the channels that use a mapping set need: for an invoice its receivable stands for the clearing account."""
+    targets = {
+        channel.target
+        for integration in configuration.integrations
+        if integration.mapping_set == mapping_set.id
+        for channel in integration.channels
+    }
+    return tuple(one for one in EXPECTED if one is not Purpose.CLEARING or targets != {"receivable"})
+
+
 def rule_findings(file: ConfigurationFile) -> Iterator[Finding]:
     """Rules that can never be chosen, and purposes that no rule covers at all."""
     for index, mapping_set in enumerate(file.configuration.mapping_sets):
@@ -35,7 +47,7 @@ def rule_findings(file: ConfigurationFile) -> Iterator[Finding]:
             name, line = file.place("mapping_sets", index, "rules", numbers[one.rule])
             yield Finding(level=Level.WARNING, subject=subject, sentence=one.sentence, file=name, line=line)
         covered = {rule.purpose for rule in mapping_set.rules}
-        missing = [purpose.value for purpose in EXPECTED if purpose not in covered]
+        missing = [purpose.value for purpose in expected(file.configuration, mapping_set) if purpose not in covered]
         if missing and mapping_set.suspense is None:
             name, line = file.place("mapping_sets", index)
             yield Finding(

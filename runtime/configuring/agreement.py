@@ -8,21 +8,15 @@ from zoneinfo import ZoneInfo
 from pydantic import HttpUrl
 
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection, Integration
-from contracts.model import Frozen
+from mapping.books import billed_in_receivables
 from mapping.rules import FROM_BOOKS, parse_account
+from runtime.configuring.disagreement import Disagreement
 from runtime.configuring.positions import Path
+from runtime.configuring.receivable_agreement import channels_and_books_agree, references_have_a_home, taxes_are_named
 
 _TEMPLATE_FIELDS: Final = frozenset({"data_access_set_id", "source_id", "ledger_id", "group_id"})
 _TEMPLATES: Final = ("parameters", "purge_parameters", "posting_parameters")
 _CRONS: Final = ("cron", "sweep_cron")
-
-
-class Disagreement(Frozen):
-    """Something to say about one place of the configuration."""
-
-    path: Path
-    sentence: str
-    remedy: str
 
 
 class _Named(Protocol):
@@ -215,6 +209,8 @@ def _imports_agree(configuration: Configuration) -> Iterator[Disagreement]:
     first: dict[tuple[str, str, str], tuple[str, Integration]] = {}
     for index, integration in enumerate(configuration.integrations):
         for number, books in enumerate(integration.books):
+            if billed_in_receivables(books.channel, integration):
+                continue
             key = (integration.fusion, books.ledger, books.journal_source)
             access_set, other = first.setdefault(key, (books.data_access_set, integration))
             where = f'ledger "{books.ledger}" and journal source "{books.journal_source}"'
@@ -341,6 +337,9 @@ RULES: Final[tuple[Rule, ...]] = (
     _one_revenue_owner,
     _books_are_complete,
     _imports_agree,
+    channels_and_books_agree,
+    references_have_a_home,
+    taxes_are_named,
     _rules_can_be_used,
     _legal_entities_fit,
     _schedules_can_run,

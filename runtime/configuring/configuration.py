@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from contracts.configuration import Configuration, MappingSet
 from mapping.rules_csv import RuleTableError, read_rules
 from runtime.configuring import positions
-from runtime.configuring.agreement import Disagreement, disagreements
+from runtime.configuring.agreement import disagreements
+from runtime.configuring.disagreement import Disagreement
 from runtime.configuring.mistakes import ConfigurationErrors, Mistake, shape_mistakes, written
 
 PATH_VARIABLE: Final = "ML_CONNECTOR_CONFIG"

@@ -1,20 +1,31 @@
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
 from clients.errors import Forbidden, NotFound, Unavailable, VendorError
-from clients.oracle_fusion import BusinessUnit, CombinationState
+from clients.oracle_fusion import BillToSite, BusinessUnit, CombinationState, FoundInvoice
 from contracts.bigcommerce import StoreCurrency, StoreInformation
+from contracts.configuration import ReceivableBooks
 from contracts.journal import LedgerFacts, Period
+from contracts.names import short_reference
 from runtime.checking.check import Probes, check
 from runtime.checking.findings import EXIT_CODES, Finding, Level, worst
 from runtime.configuring.configuration import ConfigurationFile, read
 
 TODAY = dt.date(2026, 3, 15)
 Write = Callable[..., Path]
+T = TypeVar("T")
+
+RECEIVABLE = """
+[integrations.books.receivable]
+transaction_source = "Web Shop"
+transaction_type = "Invoice"
+customer_account = "WEB-US"
+"""
 
 
 class Pod:
@@ -31,6 +42,13 @@ class Pod:
         self.failure: VendorError | None = None
         self.hidden = False
         self.asked: set[tuple[str, ...]] = set()
+        self.applications: set[int] = set()
+        self.sources = frozenset({"Web Shop"})
+        self.types = frozenset({"Invoice"})
+        self.terms = frozenset({"IMMEDIATE"})
+        self.sites = (BillToSite(customer="Web Store", account="WEB-US", site="1042", primary=True),)
+        self.invoices: list[FoundInvoice] = []
+        self.hides: VendorError | None = None
 
     async def ledgers(self) -> tuple[LedgerFacts, ...]:
         if self.failure:
@@ -39,7 +57,8 @@ class Pod:
             return ()
         return (LedgerFacts(ledger="US Primary", ledger_id=7, currency=self.currency, segment_count=self.segments),)
 
-    async def periods(self, ledger_id: int) -> tuple[Period, ...]:
+    async def periods(self, ledger_id: int, application: int = 101) -> tuple[Period, ...]:
+        self.applications.add(application)
         first = Period(name="Mar-26", starts=dt.date(2026, 3, 1), ends=dt.date(2026, 3, 31), status="closed")
         second = Period(name="Apr-26", starts=dt.date(2026, 4, 1), ends=dt.date(2026, 4, 30), status="open")
         return (first.model_copy(update={"status": self.status}), second)
@@ -57,6 +76,31 @@ class Pod:
 
     async def business_units(self) -> tuple[BusinessUnit, ...]:
         return self.units
+
+    async def transaction_sources(self) -> frozenset[str]:
+        return self.shown(self.sources)
+
+    async def transaction_types(self) -> frozenset[str]:
+        return self.shown(self.types)
+
+    async def payment_terms(self) -> frozenset[str]:
+        return self.shown(self.terms)
+
+    async def bill_to_sites(self, account: str) -> tuple[BillToSite, ...]:
+        return tuple(one for one in self.shown(self.sites) if one.account == account)
+
+    async def invoices_of_source(
+        self, source: str, business_unit: str, since: dt.datetime, *, books: ReceivableBooks | None = None
+    ) -> AsyncIterator[FoundInvoice]:
+        for one in self.shown(self.invoices):
+            if one.created_at is None or one.created_at >= since:
+                yield one
+
+    def shown(self, what: T) -> T:
+        """What Receivables shows to this user; unless it hides all of it."""
+        if self.hides:
+            raise self.hides
+        return what
 
     async def conversion_rate(self, from_: str, to: str, conversion_type: str, on: dt.date) -> Decimal | None:
         return self.rate
@@ -261,3 +305,134 @@ async def test_more_pollers_than_a_namespace_serves_are_refused(written: Write, 
     found = await findings(written(), pod, shop, workers=51)
     assert "would open 1020 pollers" in found[0].sentence
     assert found[0].level is Level.MISTAKE
+
+
+def billed(written: Write, *replacements: tuple[str, str], settings: str = "") -> Path:
+    """The configuration with its channel billed in Receivables."""
+    return written(
+        ('name = "Storefront"', 'name = "Storefront", target = "receivable"'),
+        ("[integrations.posting]", f"{RECEIVABLE}{settings}\n[integrations.posting]"),
+        *replacements,
+    )
+
+
+def posted(number: int = 1, *, number_given: bool = True, days_ago: int = 0, **changes: Any) -> FoundInvoice:
+    reference = f"acme/bc-us/order/{number}/invoice/1"
+    return FoundInvoice.model_validate(
+        {
+            "customer_transaction_id": number,
+            "transaction_number": short_reference(reference, 20) if number_given else str(1000 + number),
+            "cross_reference": reference,
+            "transaction_source": "Web Shop",
+            "business_unit": "US Retail",
+            "customer_account": "WEB-US",
+            "currency": "USD",
+            "entered_amount": Decimal(1),
+            "transaction_date": TODAY,
+            "accounting_date": TODAY,
+            "status": "Complete",
+            "purchase_order": str(number),
+            "created_at": dt.datetime.combine(TODAY, dt.time(8), dt.UTC) - dt.timedelta(days=days_ago),
+            **changes,
+        }
+    )
+
+
+async def test_a_billed_channel_needs_no_journal_names_and_no_clearing_account(
+    written: Write, pod: Pod, shop: Shop
+) -> None:
+    pod.categories, pod.invoices = set(), [posted()]
+    path = billed(written, ('journal_source = "Spreadsheet"', 'journal_source = "None"'))
+    assert await findings(path, pod, shop) == []
+    assert pod.applications == {222}
+    told = await check(read(path, {}), Probes(), today=TODAY)
+    assert any("No rule covers shipping, tax, rounding" in one.sentence for one in told)
+    without = billed(written, ('purpose = "clearing"', 'purpose = "shipping"'))
+    told = await check(read(without, {}), Probes(), today=TODAY)
+    assert any("No rule covers tax, rounding:" in one.sentence for one in told)
+
+
+async def test_receivables_close_their_own_periods(written: Write, pod: Pod, shop: Shop) -> None:
+    pod.status, pod.invoices = "closed", [posted()]
+    found = await findings(billed(written), pod, shop)
+    assert found[0].sentence == "Ledger US Primary in Receivables: the period of 2026-03-15 is closed."
+
+
+@pytest.mark.parametrize(
+    ("take_away", "sentence", "remedy"),
+    [
+        ({"sources": frozenset({"Manual"})}, 'There is no transaction source "Web Shop" in use.', '"Manual"'),
+        ({"types": frozenset({"Credit Memo"})}, 'There is no transaction type "Invoice" in use.', "Credit Memo"),
+        ({"terms": frozenset({"30 Net"})}, 'There is no payment terms "IMMEDIATE" in use.', "30 Net"),
+        ({"sites": ()}, "Customer account WEB-US has no active bill-to site", "Manage Customers"),
+    ],
+)
+async def test_customer_source_type_and_terms_are_proved(
+    written: Write, pod: Pod, shop: Shop, take_away: dict[str, Any], sentence: str, remedy: str
+) -> None:
+    pod.invoices = [posted()]
+    path = billed(written, settings='payment_terms = "IMMEDIATE"\n')
+    assert await findings(path, pod, shop) == []
+    for name, value in take_away.items():
+        setattr(pod, name, value)
+    finding = await the_finding(path, pod, shop)
+    assert finding.level is Level.MISTAKE
+    assert finding.sentence.startswith(sentence)
+    assert remedy in finding.remedy
+
+
+async def test_a_bill_to_site_is_named_where_fusion_cannot_choose(written: Write, pod: Pod, shop: Shop) -> None:
+    pod.invoices = [posted()]
+    pod.sites = tuple(BillToSite(customer="Web Store", account="WEB-US", site=name) for name in ("North", "South"))
+    finding = await the_finding(billed(written), pod, shop)
+    assert finding.level is Level.MISTAKE
+    assert '"North", "South"' in finding.remedy
+    assert await findings(billed(written, settings='bill_to_site = "North"\n'), pod, shop) == []
+    wrong = await the_finding(billed(written, settings='bill_to_site = "West"\n'), pod, shop)
+    assert 'no active bill-to site "West"' in wrong.sentence
+
+
+async def test_what_rest_does_not_show_is_only_not_proved(written: Write, pod: Pod, shop: Shop) -> None:
+    pod.hides = NotFound("fusion-test", "Oracle Fusion (fusion-test) answered HTTP 404.")
+    found = await findings(billed(written), pod, shop)
+    assert [one.level for one in found] == [Level.WARNING] * 4
+    assert all("could not be proved" in one.sentence for one in found)
+    pod.hides = Unavailable("fusion-test", "Oracle Fusion (fusion-test) answered HTTP 503.")
+    assert {one.level for one in await findings(billed(written), pod, shop)} == {Level.UNPROVED}
+    pod.hides, pod.sources, pod.invoices = None, frozenset(), [posted()]
+    assert "sees none at all" in (await the_finding(billed(written), pod, shop)).sentence
+
+
+async def test_the_numbering_is_warned_of_until_an_invoice_proves_it(written: Write, pod: Pod, shop: Shop) -> None:
+    finding = await the_finding(billed(written), pod, shop)
+    assert finding.level is Level.WARNING
+    assert "automatic transaction numbering must be off" in finding.remedy
+    pod.invoices = [posted(days_ago=20, number_given=False), posted(2), posted(3, cross_reference="PO 7")]
+    assert await findings(billed(written), pod, shop) == []
+    pod.invoices = [posted(number_given=False, days_ago=20)]
+    wrong = await the_finding(billed(written), pod, shop)
+    assert (wrong.level, "numbers by itself" in wrong.sentence) == (Level.MISTAKE, True)
+
+
+async def test_a_source_numbered_by_hand_does_not_suit_the_other_homes(written: Write, pod: Pod, shop: Shop) -> None:
+    path = billed(written, settings='reference_home = "cross_reference"\n')
+    assert "must be on" in (await the_finding(path, pod, shop)).remedy
+    pod.invoices = [posted()]
+    finding = await the_finding(path, pod, shop)
+    assert (finding.level, "is numbered by hand" in finding.sentence) == (Level.MISTAKE, True)
+    pod.invoices = [posted(number_given=False)]
+    assert await findings(path, pod, shop) == []
+
+
+async def test_the_receivable_account_may_be_a_control_account(written: Write, pod: Pod, shop: Shop) -> None:
+    pod.invoices = [posted()]
+    pod.states["101-00-11500"] = CombinationState(
+        segments=("101", "00", "11500"),
+        account="101-00-11500",
+        exists=True,
+        enabled=True,
+        detail_posting_allowed=True,
+        control_account=True,
+    )
+    path = billed(written, ('id = "clearing"\npurpose = "clearing"', 'id = "owed"\npurpose = "receivable"'))
+    assert await findings(path, pod, shop) == []

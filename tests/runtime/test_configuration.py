@@ -250,3 +250,90 @@ def test_schedules_and_job_parameters_are_understood(written: Write) -> None:
         '"often" is not a cron schedule.',
         '"Mars/Base" is not a time zone.',
     ]
+
+
+RECEIVABLE = """
+[integrations.books.receivable]
+transaction_source = "Web Shop"
+transaction_type = "Invoice"
+customer_account = "WEB-US"
+"""
+BILLED = ('name = "Storefront"', 'name = "Storefront", target = "receivable"')
+AFTER_BOOKS = "[integrations.posting]"
+
+
+def with_receivable(settings: str = "") -> tuple[str, str]:
+    return (AFTER_BOOKS, f"{RECEIVABLE}{settings}\n{AFTER_BOOKS}")
+
+
+def test_a_channel_is_billed_in_receivables_when_its_books_say_how(written: Write) -> None:
+    books = load(written(BILLED, with_receivable()), {}).integrations[0].books[0]
+    assert books.receivable is not None
+    assert (books.receivable.reference_home, books.receivable.tax) == ("transaction_number", "manual_lines")
+    path = written(BILLED)
+    mistake = the_mistake(path)
+    assert mistake.line == line_of(path, "[[integrations.books]]")
+    assert "[integrations.books.receivable]" in mistake.remedy
+
+
+def test_every_currency_of_a_billed_channel_says_how(written: Write) -> None:
+    second = (
+        '[[integrations.books]]\nchannel = "1"\ncurrency = "CAD"\nledger = "US Primary"\n'
+        'data_access_set = "US Primary"\njournal_source = "Spreadsheet"\njournal_category = "Sales"\n'
+        'balancing_segment = "101"\nbusiness_unit = "US Retail"\nconversion_type = "Corporate"\n\n[[mapping_sets]]'
+    )
+    mistake = the_mistake(written(BILLED, with_receivable(), ("[[mapping_sets]]", second)))
+    assert "its books for CAD do not say how" in mistake.sentence
+
+
+def test_a_customer_account_without_the_target_would_be_ignored_and_is_refused(written: Write) -> None:
+    path = written(with_receivable())
+    mistake = the_mistake(path)
+    assert mistake.line == line_of(path, "[integrations.books.receivable]")
+    assert "orders of channel 1 become journals" in mistake.sentence
+
+
+def test_fusions_tax_lines_need_fusions_names(written: Write) -> None:
+    path = written(BILLED, with_receivable('tax = "tax_lines"\n'))
+    assert (the_mistake(path).line, "tax_codes" in the_mistake(path).remedy) == (line_of(path, "tax_lines"), True)
+    code = '\n[integrations.books.receivable.tax_codes]\n"State Tax" = { regime = "US", rate_code = "STD" }\n'
+    load(written(BILLED, with_receivable('tax = "tax_lines"\n' + code)), {})
+    assert "sent as invoice lines" in the_mistake(written(BILLED, with_receivable(code))).sentence
+    twice = code + '"state tax " = { regime = "US", rate_code = "STD" }\n'
+    assert "named twice" in the_mistake(written(BILLED, with_receivable('tax = "tax_lines"\n' + twice))).sentence
+
+
+def test_a_source_has_one_kind_of_numbering(written: Write) -> None:
+    second = (
+        '[[integrations.books]]\nchannel = "1"\ncurrency = "CAD"\nledger = "US Primary"\n'
+        'data_access_set = "US Primary"\njournal_source = "Spreadsheet"\njournal_category = "Sales"\n'
+        'balancing_segment = "101"\nbusiness_unit = "US Retail"\nconversion_type = "Corporate"\n'
+        f'{RECEIVABLE}reference_home = "cross_reference"\n\n[[mapping_sets]]'
+    )
+    path = written(BILLED, with_receivable(), ("[[mapping_sets]]", second))
+    mistake = the_mistake(path)
+    assert mistake.line == line_of(path, "cross_reference")
+    assert "keeps references as transaction_number and as cross_reference" in mistake.sentence
+
+
+def test_a_flexfield_is_named_as_rest_names_it(written: Write) -> None:
+    home = 'reference_home = "line_flexfield"\n'
+    load(written(BILLED, with_receivable(home + 'flexfield_attribute = "connectorReference"\n')), {})
+    wrong = written(BILLED, with_receivable(home + 'flexfield_attribute = "Connector Reference"\n'))
+    assert the_mistake(wrong).line == line_of(wrong, "Connector Reference")
+    assert "context" in the_mistake(written(BILLED, with_receivable(home + 'flexfield_context = " "\n'))).sentence
+
+
+def test_a_user_rate_is_refused_for_invoices(written: Write) -> None:
+    path = written(BILLED, with_receivable(), ('currency = "USD"', 'currency = "USD"\nconversion_type = "User"'))
+    assert "needs a rate with every invoice" in the_mistake(path).sentence
+
+
+def test_billed_channels_need_not_agree_on_how_journals_are_imported(written: Write) -> None:
+    second = (
+        '[[integrations.books]]\nchannel = "1"\ncurrency = "CAD"\nledger = "US Primary"\n'
+        'data_access_set = "Another"\njournal_source = "Spreadsheet"\njournal_category = "Sales"\n'
+        'balancing_segment = "101"\nbusiness_unit = "US Retail"\nconversion_type = "Corporate"\n'
+        f"{RECEIVABLE}\n[[mapping_sets]]"
+    )
+    load(written(BILLED, with_receivable(), ("[[mapping_sets]]", second)), {})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clients.errors import Rejected
+from clients.errors import Forbidden, Rejected
 from clients.oracle_fusion import FusionClient
 from clients.oracle_fusion.receivables import DUPLICATE
 from clients.oracle_fusion.reference_data import GENERAL_LEDGER, RECEIVABLES
@@ -26,6 +26,7 @@ from sandbox.fusion.receivables.demo import (
     MANUAL_SOURCE,
     REFERENCE_ATTRIBUTE,
     SALES_TAX,
+    SECOND_CUSTOMER,
     TAX_REGIMES,
     US_CUSTOMER,
     US_UNIT,
@@ -235,3 +236,38 @@ async def test_periods_are_those_of_the_application(fusion: FusionClient) -> Non
     ]
     assert ours.keys() == others.keys()
     assert list(ours.values()).count("open") == list(others.values()).count("open") + 1
+
+
+async def test_the_setup_is_read_by_name(twin: FusionTwin, fusion: FusionClient) -> None:
+    assert await fusion.transaction_sources() == {MANUAL_SOURCE, AUTOMATIC_SOURCE}
+    assert await fusion.transaction_types() == {INVOICE_TYPE}
+    assert "IMMEDIATE" in await fusion.payment_terms()
+    (site,) = await fusion.bill_to_sites(US_CUSTOMER)
+    assert (site.account, site.site, site.primary) == (US_CUSTOMER, "Web Store US Billing", True)
+    assert [one.primary for one in await fusion.bill_to_sites(SECOND_CUSTOMER)] == [False, False]
+    twin.world.receivables.customer(US_CUSTOMER).enabled = False
+    twin.world.receivables.sources[0].active = False
+    assert await fusion.bill_to_sites(US_CUSTOMER) == ()
+    assert MANUAL_SOURCE in await fusion.transaction_sources(), "another unit's source of the same name"
+
+
+@pytest.mark.parametrize("home", HOMES)
+async def test_a_home_that_cannot_be_asked_for_is_told_without_a_trace(
+    twin: FusionTwin, fusion: FusionClient, home: ReferenceHome
+) -> None:
+    assert await fusion.can_be_asked_for(home, books(home))
+    habits = twin.world.receivables.habits
+    habits.queryable = {"TransactionNumber": False, "CrossReference": False}
+    habits.flexfields_queryable = False
+    assert not await fusion.can_be_asked_for(home, books(home))
+    twin.faults.set("error", path="receivablesInvoices", status=403)
+    with pytest.raises(Forbidden):
+        await fusion.can_be_asked_for(home, books(home))
+    assert twin.invoices() == []
+
+
+async def test_the_description_names_the_attributes_of_children(fusion: FusionClient) -> None:
+    described = await fusion.describe("receivablesInvoices")
+    assert {"TransactionNumber", "CrossReference"} <= described.queryable
+    flexfield = described.children["receivablesInvoiceLines.receivablesInvoiceLineTransactionDFF"]
+    assert REFERENCE_ATTRIBUTE in flexfield
