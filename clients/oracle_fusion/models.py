@@ -179,9 +179,11 @@ class FusionJournal(Frozen):
 class BillToSite(Frozen):
     """A site of a customer account, as invoices name it."""
 
-    resource: str
-    attributes: tuple[str, ...]
-    queryable: frozenset[str]
+    customer: str
+    """Name of the account's owner."""
+    account: str
+    site: str
+    primary: bool = False
 
 
 class FoundInvoice(Frozen):
