@@ -8,13 +8,14 @@ import dataclasses
 from typing import Final
 
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+from temporalio.converter import DataConverter
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from runtime.observing.log_context import LogContextInterceptor
 from runtime.temporal.codec import EncryptionCodec
+from runtime.temporal.failures import SealedFailureConverter
 from store.keyring import KeyRing
 
 PASSTHROUGH: Final = (
@@ -30,7 +31,7 @@ def data_converter(keys: KeyRing) -> DataConverter:
     return dataclasses.replace(
         pydantic_data_converter,
         payload_codec=EncryptionCodec(keys),
-        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+        failure_converter_class=SealedFailureConverter,
     )
 
 
