@@ -45,7 +45,7 @@ class ClosingActivities:
         else:
             group = await groups.group(step.group_id)
             fates = [JournalFate.model_validate(fate) for fate in group.evidence.get(FATES, ())]
-        job = names.decision_job(wanted.decision) if wanted.who else ""
+        job = names.decision_job(wanted.decision) if wanted.decision else ""
         recorded = await groups.record_fates(
             step.group_id, fates, now, events=fate_events(self._parts, members, fates, job=job)
         )
