@@ -22,7 +22,8 @@ class SealedFailureConverter(DefaultFailureConverter):
 
 
 def _shortened(trace: str) -> str:
-    """The innermost frames, whole lines."""
+    """The innermost frames, each whole."""
     if len(trace) <= LONGEST_TRACE:
         return trace
-    return "...\n" + trace[-LONGEST_TRACE:].partition("\n")[2]
+    end = trace[-LONGEST_TRACE:]
+    return "...\n" + end[end.find("\n  File ") + 1 :]
