@@ -10,6 +10,7 @@ from pydantic import HttpUrl
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection, Integration
 from mapping.books import billed_in_receivables
 from mapping.rules import FROM_BOOKS, parse_account
+from runtime.configuring.console_agreement import console_is_encrypted, ui_is_an_address
 from runtime.configuring.disagreement import Disagreement
 from runtime.configuring.positions import Path
 from runtime.configuring.receivable_agreement import channels_and_books_agree, references_have_a_home, taxes_are_named
@@ -344,5 +345,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _legal_entities_fit,
     _schedules_can_run,
     _templates_fit,
+    console_is_encrypted,
+    ui_is_an_address,
 )
 """A new rule is one function more."""
