@@ -4,7 +4,7 @@ One row a path: works, or what is missing (scope, role, privilege, clock) and wh
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -12,9 +12,10 @@ from typing import Final, Protocol
 from clients.errors import BadAnswer, Forbidden, NotFound, Unauthorized, VendorError
 from clients.oracle_fusion import Description, Pod
 from contracts.bigcommerce import Hook, OrderListing, StoreCurrency, StoreInformation
-from contracts.configuration import BigCommerceConnection, FusionConnection
+from contracts.configuration import BigCommerceConnection, FusionConnection, ReceivableBooks
 from contracts.journal import LedgerFacts
 from runtime.checking.findings import Finding, Level, refused
+from runtime.checking.reference_homes import HomeProbe, try_homes
 
 SKEW_WARNING: Final = 30.0
 SKEW_LIMIT: Final = 240.0
@@ -23,7 +24,7 @@ SKEW_LIMIT: Final = 240.0
 _NTP: Final = "Synchronise this machine's clock (NTP)."
 
 
-class FusionProbe(Protocol):
+class FusionProbe(HomeProbe, Protocol):
     """The part of `clients.oracle_fusion.FusionClient` that the test uses."""
 
     async def root(self) -> Pod: ...
@@ -92,8 +93,20 @@ _BIGCOMMERCE_SCOPES: Final = {
 }
 
 
-async def try_fusion(connection: FusionConnection, pod: FusionProbe) -> list[Finding]:
-    """Every path of the journal flows at one pod. One failed sign-in is said once, not per path."""
+RECEIVABLES_PATH: Final = FusionPath(
+    "receivablesInvoices",
+    "invoices created and found again",
+    "AR_CREATE_RECEIVABLES_INVOICE_PRIV with data access to the business unit",
+)
+
+
+async def try_fusion(
+    connection: FusionConnection, pod: FusionProbe, billed: Sequence[ReceivableBooks] = ()
+) -> list[Finding]:
+    """Every path of the flows at one pod. One failed sign-in is said once, not per path.
+
+    `billed`: how channels are billed in Receivables there (`runtime.checking.reference_homes.billings`).
+    """
     try:
         facts = await pod.root()
     except (NotFound, Forbidden, BadAnswer) as error:
@@ -118,7 +131,20 @@ async def try_fusion(connection: FusionConnection, pod: FusionProbe) -> list[Fin
     )
     if not any(finding.level is not Level.OK and "ledgersLOV" in finding.sentence for finding in found):
         found += await _visible_ledgers(connection.id, pod)
+    if billed:
+        found += await _try_receivables(connection.id, pod, billed)
     return found
+
+
+async def _try_receivables(subject: str, pod: FusionProbe, billed: Sequence[ReceivableBooks]) -> list[Finding]:
+    path = await _try_path(subject, pod, RECEIVABLES_PATH)
+    if path.level not in (Level.OK, Level.WARNING):
+        return [path]
+    try:
+        described = await pod.describe(RECEIVABLES_PATH.resource)
+    except VendorError as error:
+        return [path, _missing(subject, RECEIVABLES_PATH.resource, error, RECEIVABLES_PATH.privilege)]
+    return [path, *await try_homes(subject, pod, described, billed)]
 
 
 async def _try_path(subject: str, pod: FusionProbe, path: FusionPath) -> Finding:
