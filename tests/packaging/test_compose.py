@@ -26,13 +26,13 @@ def _default(text: str) -> str:
 
 
 def test_it_starts_temporal_its_ui_postgresql_worker_and_gateway(compose: dict[str, Any]) -> None:
-    assert {"postgresql", "temporal", "temporal-ui", "worker", "gateway"} <= compose["services"].keys()
+    assert {"postgresql", "temporal", "temporal-ui", "worker", "gateway", "console"} <= compose["services"].keys()
 
 
 def test_every_image_is_official_and_pinned_to_a_release(compose: dict[str, Any]) -> None:
     images = {name: _default(service["image"]) for name, service in compose["services"].items()}
     own = {name for name, image in images.items() if image.startswith("ml-connector:")}
-    assert own == {"worker", "gateway"}
+    assert own == {"worker", "gateway", "console"}
     for name in images.keys() - own:
         repository, _, tag = images[name].partition(":")
         assert repository in {"postgres", "temporalio/server", "temporalio/admin-tools", "temporalio/ui"}
@@ -50,6 +50,15 @@ def test_only_the_gateway_can_be_published_beyond_this_host(compose: dict[str, A
         for port in service.get("ports", ()):
             assert _default(port).startswith("127.0.0.1:")
             assert name == "gateway" or port.startswith("127.0.0.1:")
+
+
+def test_the_ui_sends_sealed_values_to_the_console_that_is_published(compose: dict[str, Any]) -> None:
+    environment = compose["services"]["temporal-ui"]["environment"]
+    [published] = compose["services"]["console"]["ports"]
+    host, port, _ = published.split(":")
+    assert _default(environment["TEMPORAL_CODEC_ENDPOINT"]) == f"http://{host}:{port}"
+    assert environment["TEMPORAL_CODEC_INCLUDE_CREDENTIALS"] == "true"
+    assert "TEMPORAL_CODEC_PASS_ACCESS_TOKEN" not in environment
 
 
 def test_no_password_or_key_has_a_default(compose: dict[str, Any]) -> None:
