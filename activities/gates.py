@@ -28,6 +28,8 @@ from store.rows import ConnectionHealth
 
 STUBBORN: Final = 3
 """Failures in a row of one and the same step that count as an outage: nobody else is there to confirm it."""
+SHORTEST_WAIT: Final = 0.001
+"""Seconds; two clocks that differ in the last digit do not make a busy loop."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -101,7 +103,7 @@ class Gate:
         self.connection = connection
         self._remedy = remedy
         self._marks = marks
-        self._pace = pace or Pace()
+        self.pace = pace or Pace()
         self._clock = clock
         self._sleep = sleep
         self._proof = Proof(connection, identify, marks, remedy)
@@ -114,7 +116,7 @@ class Gate:
         self._waiting: list[Turn] = []
         self._trying: Turn | None = None
         self._try_at = 0.0
-        self._pause = self._pace.first
+        self._pause = self.pace.first
         self._retry_at: float | None = None
         """When a refused token is tried again; None: never by itself."""
         self._tried_at: dict[str, float] = {}
@@ -210,7 +212,7 @@ class Gate:
                             return
                         continue
                     wakes = min(ends, self._try_at)
-                await self._wait(wakes - now)
+                await self._wait(max(wakes - now, SHORTEST_WAIT))
         finally:
             self._waiting.remove(turn)
             if self._shut is not None:
@@ -276,7 +278,7 @@ class Gate:
         """An outage is over when somebody tries; a refused sign-in only when somebody did something."""
         if self._shut is not _Shut.REFUSED:
             return True
-        self._try_at = self._clock() + self._pace.look
+        self._try_at = self._clock() + self.pace.look
         due = self._retry_at is not None and self._clock() >= self._retry_at
         if self._marks is None:
             return due
@@ -293,7 +295,7 @@ class Gate:
 
     def _close(self, error: VendorError) -> None:
         self._shut, self._sentence = _Shut.OUTAGE, error.sentence
-        self._pause = self._pace.first
+        self._pause = self.pace.first
         self._rest(error)
         self._shift()
         _log.warning("connection is paused", connection=self.connection, why=error.sentence)
@@ -304,9 +306,9 @@ class Gate:
         self._shut, self._sentence = _Shut.REFUSED, f"{error.sentence} {remedy}"
         self._proof.want()
         now = self._clock()
-        self._try_at = now + self._pace.look
+        self._try_at = now + self.pace.look
         # A good token may be refused by mistake, once: it is tried again soon, and then seldom.
-        pause = self._pace.retry_refused if again else self._pace.look
+        pause = self.pace.retry_refused if again else self.pace.look
         self._retry_at = now + pause if evidence is Evidence.REFUSES else None
         self._notice.doubt()
         self._shift()
@@ -320,7 +322,7 @@ class Gate:
             self._close(error)
         else:
             self._sentence = error.sentence
-            self._pause = min(self._pause * 2, self._pace.longest)
+            self._pause = min(self._pause * 2, self.pace.longest)
             self._rest(error)
             self._trying = None
             self._tell()

@@ -11,7 +11,7 @@ from contracts.configuration import BigCommerceConnection, Configuration, Fusion
 from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET, WEBHOOK_HEADER
 from runtime.checking.findings import Finding, Level
 from runtime.parts import open_store, secret_of
-from store import KeyRing, StoreOutdated
+from store import KeyRing, Store, StoreOutdated
 
 
 @dataclass
@@ -22,6 +22,8 @@ class OpenProbes:
     shops: dict[str, BigCommerceClient] = field(default_factory=dict)
     missing: list[tuple[str, str, str]] = field(default_factory=list)
     """Connection, name of the secret, and what it is needed for."""
+    store: Store | None = None
+    """None when it cannot be used."""
     outdated: str = ""
     """Why the store cannot be read by this version; no connection has a client then."""
 
@@ -43,6 +45,7 @@ async def open_probes(
             opened.outdated = str(error)
             yield opened
             return
+        opened.store = store
         for connection in configuration.connections:
             if only not in (None, connection.id):
                 continue

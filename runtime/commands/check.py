@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
+from contracts.configuration import Configuration
 from runtime.checking.check import Probes, check
+from runtime.checking.check_marks import mark_findings
 from runtime.checking.findings import EXIT_CODES, Finding, Level, show, worst
-from runtime.checking.probes import open_probes, secret_findings
+from runtime.checking.probes import OpenProbes, open_probes, secret_findings
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, output, run
 from runtime.configuring.configuration import ConfigurationFile
+from runtime.operations.connection_standing import connection_standings
 
 
 def register(app: typer.Typer) -> None:
@@ -39,4 +42,15 @@ async def _findings(file: ConfigurationFile, *, offline: bool, workers: int) -> 
         return await check(file, Probes(), today=today, workers=workers)
     async with open_probes(file.configuration) as opened:
         found = await check(file, Probes(opened.fusions, opened.shops), today=today, workers=workers)
-        return (*found, *secret_findings(opened))
+        return (*found, *secret_findings(opened), *await _marks(file.configuration, opened))
+
+
+async def _marks(configuration: Configuration, opened: OpenProbes) -> list[Finding]:
+    if opened.store is None:
+        return []
+    states = await opened.store.connections.states()
+    here = {one.id for one in configuration.connections}
+    now = dt.datetime.now(dt.UTC)
+    return mark_findings(
+        connection_standings((one for one in states if one.connection in here), configuration, None, now)
+    )

@@ -5,10 +5,14 @@ from typing import Annotated
 
 import typer
 
-from contracts.configuration import Configuration
+from clients.bigcommerce import BigCommerceClient
+from clients.oracle_fusion import FusionClient
+from contracts.configuration import Configuration, ReceivableBooks
+from runtime.checking.accounts import account_findings
 from runtime.checking.connections_test import together, try_bigcommerce, try_fusion
-from runtime.checking.findings import EXIT_CODES, Finding, show, worst
-from runtime.checking.probes import open_probes, secret_findings
+from runtime.checking.findings import EXIT_CODES, Finding, Level, show, worst
+from runtime.checking.probes import OpenProbes, open_probes, secret_findings
+from runtime.checking.reference_homes import billings
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, connection_named, output, run
 
 
@@ -48,7 +52,27 @@ def list_connections(config: ConfigOption = DEFAULT_CONFIG) -> None:
 async def _test(configuration: Configuration, only: str | None) -> tuple[Finding, ...]:
     async with open_probes(configuration, only=only) as opened:
         tests: list[Awaitable[list[Finding]]] = [
-            *(try_fusion(client.connection, client) for client in opened.fusions.values()),
-            *(try_bigcommerce(client.connection, client) for client in opened.shops.values()),
+            *(
+                _test_fusion(client, opened, billings(configuration, client.connection.id))
+                for client in opened.fusions.values()
+            ),
+            *(_test_bigcommerce(client, opened) for client in opened.shops.values()),
         ]
         return (*await together(tests), *secret_findings(opened))
+
+
+async def _test_fusion(client: FusionClient, opened: OpenProbes, billed: tuple[ReceivableBooks, ...]) -> list[Finding]:
+    found = await try_fusion(client.connection, client, billed)
+    return found + await _account(client, opened, found)
+
+
+async def _test_bigcommerce(client: BigCommerceClient, opened: OpenProbes) -> list[Finding]:
+    found = await try_bigcommerce(client.connection, client)
+    return found + await _account(client, opened, found)
+
+
+async def _account(client: FusionClient | BigCommerceClient, opened: OpenProbes, found: list[Finding]) -> list[Finding]:
+    """Who could not sign in does not try a second time."""
+    if opened.store is None or not any(finding.level is Level.OK for finding in found):
+        return []
+    return await account_findings(opened.store, client.connection, client)

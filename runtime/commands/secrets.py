@@ -3,7 +3,7 @@
 import datetime as dt
 import os
 import sys
-from getpass import getpass
+from getpass import getpass, getuser
 from typing import Annotated
 
 import typer
@@ -13,6 +13,14 @@ from contracts.configuration import BigCommerceConnection, FusionConnection
 from contracts.secret_names import SECRETS_OF
 from runtime.checking.probes import needed_secrets
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, connection_named, fail, output, run
+from runtime.operations.sign_in import (
+    AnotherAccountError,
+    NotAcceptedError,
+    Tried,
+    keep_secret,
+    signs_in,
+    try_secret,
+)
 from runtime.parts import open_store
 from store import KeyRing
 
@@ -37,24 +45,50 @@ def set_secret(
         str | None, typer.Option("--from-env", metavar="VARIABLE", help="Take it from this environment variable.")
     ] = None,
     from_stdin: Annotated[bool, typer.Option("--stdin", help="Take the first line of standard input.")] = False,
+    another_account: Annotated[
+        bool, typer.Option("--another-account", help="It is meant to sign in to another pod, store or account.")
+    ] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Keep it without signing in.")] = False,
+    who: Annotated[str, typer.Option(help="Who accepts another account; you, when left out.")] = "",
 ) -> None:
     """Add a value, which is used from now on. Older ones stay valid for webhooks until `secrets forget-old`.
 
     Asked for by prompt unless told otherwise; never an argument, where other users and the shell's history see it.
+    A value that signs in is tried first: it must be accepted, and by the same pod or store and account as before.
+    Documents that wait for it go on within seconds.
     """
     configuration = configured(config).configuration
     of = connection_named(configuration, connection)
     _known(of, name)
     value = _value(connection, name, from_env, from_stdin=from_stdin)
 
-    async def put() -> int:
-        async with open_store(configuration, KeyRing.from_environment(os.environ), migrate=True) as store:
-            await store.secrets.put(of.tenant, of.id, name, value)
-            return len(await store.secrets.get(of.tenant, of.id, name))
+    tries = signs_in(of, name) and not offline
 
-    valid = run(put())
+    async def put() -> tuple[Tried, int]:
+        async with open_store(configuration, KeyRing.from_environment(os.environ), migrate=True) as store:
+            tried = await try_secret(of, value) if tries else Tried()
+            await keep_secret(store, of, name, value, tried, another=another_account, who=who or _user())
+            return tried, len(await store.secrets.get(of.tenant, of.id, name))
+
+    try:
+        tried, valid = run(put())
+    except NotAcceptedError as error:
+        fail(f"{str(error).rstrip('.')}. Nothing was stored. With --offline it is kept without signing in.")
+    except AnotherAccountError as error:
+        fail(
+            f"This {name} signs in to another account: {error}. Nothing was stored. What was posted so far is in the "
+            "account before; if the new one is meant, run the command again with --another-account."
+        )
     older = f" {valid - 1} older stay valid until `secrets forget-old`." if valid > 1 else ""
     output.print(f"{name} of {connection} is set.{older}", highlight=False)
+    if tried.identity:
+        output.print(f"It signs in: {tried.sentence}.", highlight=False)
+    elif tries:
+        output.print(
+            f"[yellow]It is not proved:[/] {tried.sentence} The next worker that signs in makes sure of the account.",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def list_secrets(config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -112,6 +146,14 @@ def _value(connection: str, name: str, variable: str | None, *, from_stdin: bool
     if not value.strip():
         fail("A secret cannot be empty; nothing was stored.")
     return value
+
+
+def _user() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that has no name.
+        return "somebody"
 
 
 def _known(connection: FusionConnection | BigCommerceConnection, name: str) -> None:

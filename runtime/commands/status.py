@@ -12,6 +12,8 @@ from rich.table import Table
 
 from contracts.configuration import Configuration
 from mapping.entries import plain
+from runtime.checking.check_marks import lasting, mark_findings
+from runtime.checking.findings import EXIT_CODES, Level, worst
 from runtime.commands.ages import age
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, output, run
 from runtime.operations.standing import IntegrationStanding, Standing, standing
@@ -32,12 +34,17 @@ def show_status(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Show what is under way and for how long, what waits for Fusion, for posting or for a person."""
+    """Show what is under way and for how long, what waits for Fusion, for posting or for a person.
+
+    Exit code 0: nothing is wrong with a connection, or not for long. 1: a connection is refused and waits for a person.
+    3: a connection has been unavailable for longer than its `outage_alert`.
+    """
     stands = run(_read(configured(config).configuration, days))
     if as_json:
         typer.echo(stands.model_dump_json(indent=2))
-        return
-    print_standing(stands, output)
+    else:
+        print_standing(stands, output)
+    raise typer.Exit(EXIT_CODES[worst(mark_findings(stands.connections))])
 
 
 async def _read(configuration: Configuration, days: int) -> Standing:
@@ -51,6 +58,7 @@ async def _read(configuration: Configuration, days: int) -> Standing:
 
 def print_standing(stands: Standing, console: Console) -> None:
     now = stands.at
+    _print_alarms(stands, console)
     for one in stands.integrations:
         _print_integration(one, now, console)
     if stands.temporal:
@@ -138,10 +146,22 @@ def _print_sources(stands: Standing, console: Console) -> None:
     for connection in stands.connections:
         color = "green" if connection.state is ConnectionHealth.WORKING else "red"
         console.print(
-            f"Connection {connection.connection}: [{color}]{connection.state.value}[/] "
-            f"for {age(stands.at - connection.since)} {escape(connection.sentence)}",
+            f"Connection {connection.connection}: [{color}]{connection.state.value}[/] {escape(lasting(connection))}",
             highlight=False,
+            soft_wrap=True,
         )
+
+
+def _print_alarms(stands: Standing, console: Console) -> None:
+    """First of all, what keeps whole connections from working and will not end by itself."""
+    for finding in mark_findings(stands.connections):
+        if finding.level in (Level.UNPROVED, Level.MISTAKE):
+            console.print(
+                f"[bold white on red] {escape(finding.subject)} [/] [bold red]{escape(finding.sentence)}[/]\n"
+                f"    -> {escape(finding.remedy)}\n",
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 def _why_noteworthy(posting: PostingRow) -> str:

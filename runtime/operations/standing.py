@@ -13,9 +13,10 @@ from contracts import names
 from contracts.configuration import BigCommerceConnection, Configuration
 from contracts.flow import State
 from contracts.model import Frozen, Instant
+from runtime.operations.connection_standing import ConnectionStanding, connection_standings
 from store import Store
 from store.overview import DocumentCount
-from store.rows import ConnectionState, GroupRow, PostingCount, PostingRow
+from store.rows import GroupRow, PostingCount, PostingRow
 
 PATIENCE: Final = dt.timedelta(seconds=5)
 UNDER_WAY: Final = (State.RUNNING, State.WAITING_PARENT, State.WAITING_IMPORT, State.IN_DOUBT, State.NEEDS_REVIEW)
@@ -62,7 +63,7 @@ class Standing(Frozen):
     """Date moved to another period, or an amount on suspense."""
     inbox: int
     inbox_oldest: Instant | None
-    connections: tuple[ConnectionState, ...]
+    connections: tuple[ConnectionStanding, ...]
     polls: tuple[PollStanding, ...]
     temporal: str = ""
     """Why Temporal could not be asked; empty when it answered."""
@@ -94,7 +95,7 @@ async def standing(
         noteworthy=await store.overview.noteworthy(since),
         inbox=inbox.count,
         inbox_oldest=inbox.oldest,
-        connections=await store.connections.states(),
+        connections=connection_standings(await store.connections.states(), configuration, running, now),
         polls=tuple(
             [
                 PollStanding(connection=one.id, watermark=await store.watermarks.get(one.id, WATERMARK))

@@ -33,7 +33,7 @@ def render_status(profile: Profile, status_id: int) -> dict[str, Any]:
 
 
 def render_store(profile: Profile) -> dict[str, Any]:
-    """`GET /v2/store`: what a connector needs for dates, money and channels."""
+    """`GET /v2/store`: what a connector needs for dates, money, channels, and to know where it is."""
     return {
         "id": profile.store_hash,
         "store_id": int(profile.store_id),

@@ -140,6 +140,8 @@ class Credentials:
     scope: str = "urn:opc:resource:fa:instanceid=1000001urn:opc:resource:consumer::all"
     user: str = "ML_CONNECTOR"
     """The Fusion user the tokens act as."""
+    tenant: str = "idcs-0123456789abcdef0123456789abcdef"
+    """The identity domain that issues the tokens."""
 
 
 @dataclass
@@ -160,6 +162,8 @@ class World:
     receivables: ReceivablesSetup = field(default_factory=ReceivablesSetup)
     habits: Habits = field(default_factory=Habits)
     credentials: Credentials = field(default_factory=Credentials)
+    other_credentials: list[Credentials] = field(default_factory=list)
+    """Further clients: other accounts, or the second secret of one while it is being rotated."""
     _by_segments: dict[tuple[int, tuple[str, ...]], Combination] = field(default_factory=dict, repr=False)
 
     def ledger(self, name: str | int) -> Ledger:
