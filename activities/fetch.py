@@ -96,7 +96,10 @@ class FetchActivities:
             await self._parts.store.documents.settle(
                 known.model_copy(update={"modified_at": snapshot.modified_at, "at": self._parts.clock()})
             )
+        if known.state is State.SKIPPED:
+            return SettledDocument(state="skipped", sentence=known.reason)
+        invoice = await self._parts.store.creations.standing_of(wanted.connection, KIND, wanted.order_id)
         reference = names.journal_reference(integration.tenant, wanted.connection, KIND, wanted.order_id, "sale", 1)
-        if known.state is State.POSTED:
-            return SettledDocument(state="posted", sentence=known.reason, reference=reference)
-        return SettledDocument(state="skipped", sentence=known.reason)
+        return SettledDocument(
+            state="posted", sentence=known.reason, reference=invoice.reference if invoice else reference
+        )

@@ -44,7 +44,7 @@ class MappingActivities:
         if isinstance(mapping_set, Problem):
             return Mapped(problems=(mapping_set,))
         to_document = to_invoice if billed_in_receivables(sale.channel, integration) else to_journal
-        return to_document(
+        mapped = to_document(
             order.snapshot,
             tenant=integration.tenant,
             integration=integration,
@@ -53,6 +53,7 @@ class MappingActivities:
             lookups=order.lookups,
             ordinal=order.ordinal,
         )
+        return mapped.model_copy(update={"fusion": integration.fusion}) if mapped.invoice else mapped
 
     async def _mapping_set(self, wanted: str, version: int | None) -> MappingSet | Problem:
         configured = self._parts.configuration.mapping_set(wanted)

@@ -207,7 +207,7 @@ class ReceivablesActivities:
 
     async def _settle(self, integration: Integration, wanted: PostInvoice, created: Created) -> None:
         """What is there settles the order; what is in doubt shows so. The rest is settled by the order's flow."""
-        if created.outcome not in ("posted", "in_doubt"):
+        if created.outcome not in ("posted", "in_doubt") or wanted.invoice is None:
             return
         state = State.POSTED if created.outcome == "posted" else State.IN_DOUBT
         known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)

@@ -3,14 +3,17 @@
 from temporalio import activity
 
 from activities.collaborators import Collaborators
-from activities.failures import explained
+from activities.failures import explained, review
 from activities.groups import wake_groups
 from activities.trail import KIND, event_of, job_of, settle, turn_of
+from activities.subject import posted_elsewhere
 from contracts.configuration import Integration
 from contracts.flow import State
 from contracts.journal import FateKind, JournalFate
 from contracts.steps import KnownFate, ReadFate, Settled, SettleDocument, Staged, StageJournal
 from store.rows import AuditEvent, PostingState
+from store.creation import CreationRow, CreationState
+from store.elsewhere import PostedElsewhere
 from store.turns import Superseded
 
 
@@ -29,6 +32,9 @@ class StagingActivities:
             except Superseded:
                 return Staged(outcome="superseded", reference=wanted.journal.reference)
 
+            except PostedElsewhere as elsewhere:
+                name = f"Order {wanted.order_id} ({wanted.connection})"
+                raise review(posted_elsewhere(name, "journal", elsewhere)) from elsewhere
     async def _stage(self, wanted: StageJournal) -> Staged:
         if behind := await self._parts.epochs.behind(wanted.epoch):
             return Staged(outcome="behind", reference=wanted.journal.reference, sentence=behind)
@@ -81,10 +87,11 @@ class StagingActivities:
 
     async def _settle_document(self, wanted: SettleDocument) -> Settled:
         integration = self._parts.configuration.integration(wanted.integration)
-        standing = await self._withdraw(wanted)
-        # A person may skip what is in the ledger (an edit settled by hand), nobody what is on its way there.
+        withdrawn = await self._withdraw(wanted)
+        standing = withdrawn.standing
+        # A person may skip what is in Fusion (an edit settled by hand), nobody what is on its way there.
         if standing and wanted.state == "skipped" and not (wanted.who and standing.fate):
-            return Settled(standing=standing)
+            return withdrawn
         known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
         await settle(
             self._parts,
@@ -111,17 +118,22 @@ class StagingActivities:
                 job=wanted.job,
             ),
         )
-        return Settled()
+        return Settled(creating=withdrawn.creating)
 
-    async def _withdraw(self, wanted: SettleDocument) -> Staged | None:
-        """A version that waits in the outbox must not be posted any more; one on its way cannot be called back."""
-        journals = self._parts.store.journals
+    async def _withdraw(self, wanted: SettleDocument) -> Settled:
+        """A version that waits must not be posted any more; what is on its way, or there, cannot be called back."""
+        journals, creations = self._parts.store.journals, self._parts.store.creations
         turn = turn_of(wanted.connection, wanted.order_id, wanted.decided_at)
         for posting in await journals.postings_of(wanted.connection, KIND, wanted.order_id):
             if not await journals.withdraw(posting.reference, turn=turn):
                 fate = await journals.fate(posting.reference)
-                return Staged(outcome="fated" if fate else "in_group", reference=posting.reference, fate=fate)
-        return None
+                standing = Staged(outcome="fated" if fate else "in_group", reference=posting.reference, fate=fate)
+                return Settled(standing=standing)
+        for creation in await creations.creations_of(wanted.connection, KIND, wanted.order_id):
+            skipped, by_person = wanted.state == "skipped", bool(wanted.who)
+            if not await creations.withdraw(creation.reference, skipped=skipped, by_person=by_person, turn=turn):
+                return _standing(creation, parks=wanted.state == "needs_review")
+        return Settled()
 
     async def _record_staged(self, integration: Integration, wanted: StageJournal, *, new: bool) -> None:
         known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
@@ -162,3 +174,21 @@ class StagingActivities:
 
 def _posted(fate: JournalFate) -> str:
     return f"posted in {fate.period} as {fate.journal_name}" if fate.period else fate.sentence
+def _standing(creation: CreationRow, *, parks: bool) -> Settled:
+    """What a creation is to its document: there, or with an outcome that is to be found out."""
+    reference = creation.reference
+    if not creation.final:
+        # Nobody looks before a document is parked because it was looked for long enough.
+        creating = creation.key.fusion if creation.state is CreationState.SENDING or not parks else ""
+        return Settled(standing=Staged(outcome="in_group", reference=reference), creating=creating)
+    fate = JournalFate(
+        reference=reference,
+        kind=FateKind.POSTED,
+        group_id=0,
+        at=creation.posted_at or creation.created_at,
+        journal_name=creation.target_number,
+        sentence=creation.sentence,
+    )
+    return Settled(standing=Staged(outcome="fated", reference=reference, fate=fate))
+
+

@@ -1,4 +1,4 @@
-"""Verification: a journal that a person names is believed once Fusion shows it."""
+"""Verification: a journal or invoice that a person names is believed once Fusion shows it."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -7,15 +7,18 @@ from typing import Final
 from temporalio import activity
 
 from activities.collaborators import Collaborators
-from activities.failures import review
+from activities.failures import explained, review
+from activities.named_invoices import NamedInvoices
 from activities.passage import pass_gate
 from activities.trail import KIND, event_of, job_of, settle
-from clients.oracle_fusion.models import FusionJournal
+from clients.oracle_fusion.models import FoundInvoice, FusionJournal
 from contracts import names
+from contracts.configuration import Integration
 from contracts.flow import State
 from contracts.journal import Journal, Problem
 from contracts.steps import VerifyJournal
-from store.rows import PostingKey
+from store.creation import CreationState
+from store.rows import PostingKey, PostingState
 
 ORDINAL: Final = 1
 """A sale is posted once; later versions of an order are documents of their own."""
@@ -27,9 +30,39 @@ class VerifyActivities:
 
     @activity.defn(name="verify_journal")
     async def verify_journal(self, wanted: VerifyJournal) -> None:
-        """Marks the document as posted by the journal a person names; a final failure when Fusion does not have it."""
+        """Marks the document as posted by what a person names; a final failure when Fusion does not have it.
+
+        An invoice where the order was billed, or is to be; else a journal.
+        """
         integration = self._parts.configuration.integration(wanted.integration)
         document = f"Order {wanted.order_id} ({wanted.connection})"
+        with explained(document):
+            billed = await self._is_billed(integration, wanted)
+            named = NamedInvoices(self._parts, integration)
+            invoices: tuple[FoundInvoice, ...] = ()
+            if billed is not False:
+                find = partial(named.find, wanted.batch_name)
+                invoices = await pass_gate(self._parts, integration.fusion, document, find)
+            if invoices or billed:
+                await named.mark(
+                    wanted, invoices, job_of(names.decision_job(wanted.decision) if wanted.decision else "")
+                )
+            else:
+                await self._verify_journal(integration, document, wanted)
+
+    async def _is_billed(self, integration: Integration, wanted: VerifyJournal) -> bool | None:
+        """None: nothing of the order says so, and its channel may be of either kind."""
+        place = (wanted.connection, KIND, wanted.order_id)
+        creations = await self._parts.store.creations.creations_of(*place)
+        if any(one.state is not CreationState.WITHDRAWN for one in creations):
+            return True
+        journals = await self._parts.store.journals.postings_of(*place)
+        if any(one.state is not PostingState.WITHDRAWN for one in journals):
+            return False
+        targets = {channel.target for channel in integration.channels}
+        return None if len(targets) > 1 else targets == {"receivable"}
+
+    async def _verify_journal(self, integration: Integration, document: str, wanted: VerifyJournal) -> None:
         reference = names.journal_reference(
             integration.tenant, wanted.connection, KIND, wanted.order_id, "sale", ORDINAL
         )

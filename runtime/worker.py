@@ -19,6 +19,7 @@ from activities.mapping import MappingActivities
 from activities.outcome import OutcomeActivities
 from activities.polling import PollingActivities
 from activities.posted import PostedActivities
+from activities.receivables import ReceivablesActivities
 from activities.sealing import SealingActivities
 from activities.staging import StagingActivities
 from activities.verify import VerifyActivities
@@ -83,6 +84,7 @@ def vendor_activities(parts: Collaborators, connection: FusionConnection | BigCo
             importing.purge_group,
             outcome.read_outcome,
             posted.follow_posting,
+            ReceivablesActivities(parts).post_invoice,
         ]
     return [FetchActivities(parts).fetch_order, PollingActivities(parts).poll_orders]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, update
 
 from contracts.flow import State
 from contracts.journal import Problem
@@ -144,13 +144,15 @@ class Documents:
         """Which of these (id, modified stamp) need no start: that version, or a newer one, was fetched already.
 
         A document that is merely `running` is not settled: nothing says that its fetch came after the change. With
-        `waiting_since`, nor is one that has waited for its import since before then: its run may be gone.
+        `waiting_since`, nor is one that has waited for its import, or been in doubt, since before then: its run may be
+        gone.
         """
         wanted = dict(versions)
         ids = list(wanted)
         fetched = documents.c.state != State.RUNNING
         if waiting_since is not None:
-            fetched = and_(fetched, or_(documents.c.state != State.WAITING_IMPORT, documents.c.at > waiting_since))
+            waits = documents.c.state.in_((State.WAITING_IMPORT, State.IN_DOUBT))
+            fetched = and_(fetched, or_(not_(waits), documents.c.at > waiting_since))
 
         def unit(at: Connection) -> frozenset[str]:
             found: set[str] = set()

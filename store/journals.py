@@ -15,6 +15,7 @@ from contracts.journal import FateKind, Journal, JournalFate
 from contracts.steps import Staged
 from store.audit import Audit
 from store.database import Database, StoreError, insert_into
+from store.elsewhere import refuse_second_creation
 from store.fates import close_when_known
 from store.postings import (
     CONTENT_NAMES,
@@ -109,7 +110,8 @@ class Journals:
 
         `staged`: it waits for the next group, new or in place of an older version · `unchanged`: this version waits or
         is in a group already · `in_group`: another version is in a group whose fate is open · `fated`: this version is
-        in the ledger · `edited_after_posting`: another version is. Raises `store.turns.Superseded`.
+        in the ledger · `edited_after_posting`: another version is. Raises `store.turns.Superseded` and
+        `store.elsewhere.PostedElsewhere`.
         """
         moment = now or dt.datetime.now(dt.UTC)
         content = content_columns(journal, tenant, self._vault)
@@ -133,10 +135,12 @@ class Journals:
             **NO_FATE,
         }
         lines = line_rows(journal)
+        key = PostingKey(**{name: values[name] for name in PostingKey.model_fields})
         tell = self._audit.within([event] if event else [])
 
         def unit(connection: Connection) -> Staged:
             self._turns.take(connection, turn)
+            refuse_second_creation(connection, key)
             if connection.execute(self._insert, values).first() is not None:
                 connection.execute(self._insert_lines, lines)
                 staged = Staged(outcome="staged", reference=journal.reference)

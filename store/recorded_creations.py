@@ -45,6 +45,14 @@ class RecordedCreations:
         )
         return await self._database.read(lambda at: tuple(creation_of(row) for row in at.execute(statement)))
 
+    async def of_target(self, fusion: str, resource: str, target_id: str) -> tuple[CreationRow, ...]:
+        """Whose this document of the ERP is on record; more than one is a mistake."""
+        table = creations.c
+        statement = select(*ROW_COLUMNS).where(
+            table.fusion == fusion, table.resource == resource, table.target_id == target_id
+        )
+        return await self._database.read(lambda at: tuple(creation_of(row) for row in at.execute(statement)))
+
     async def standing_of(self, connection: str, kind: str, document_id: str) -> CreationRow | None:
         """What of the document is there, or may be."""
         rows = await self.creations_of(connection, kind, document_id)

@@ -110,7 +110,7 @@ class OrderToJournal(JournalSteps, InvoiceSteps):
     async def _park(self, order: OrderToJournalInput, problems: tuple[Problem, ...], seen: int) -> None:
         """Record why, then go on as a short run that only waits for a person or another version of the order."""
         fetched = self.fetched
-        await self.settle(
+        settled = await self.settle(
             SettleDocument(
                 integration=order.integration,
                 connection=order.connection,
@@ -123,6 +123,12 @@ class OrderToJournal(JournalSteps, InvoiceSteps):
                 job=order.job,
             )
         )
+        if settled.creating and fetched and fetched.snapshot:
+            # Nobody would look for it while the document is parked for another reason.
+            try:
+                await self.create_invoice(order, fetched, None, names.vendor_queue(settled.creating), seen)
+            except NeedsReviewError as found:
+                await self._park(order, (*found.problems, *problems), seen)
         # Only the next run is in review and takes decisions: one that this run took would be lost with it.
         attributes.upsert(State.NEEDS_REVIEW)
         await workflow.wait_condition(workflow.all_handlers_finished)

@@ -95,6 +95,22 @@ class ReceivablesInvoices:
         subject = f"invoice {invoice.number} of order {invoice.order_number}"
         return tuple([one async for one in self._read(invoice.home, ways, subject, books) if _is(one, invoice)])
 
+    async def numbered_invoices(
+        self, number: str, source: str, business_unit: str, *, since: dt.datetime
+    ) -> tuple[FoundInvoice, ...]:
+        """The invoices of one source with this transaction number; of those created at or after `since` at least."""
+        search = _search(source, business_unit)
+        ways = (
+            _Way(q=f"TransactionNumber={quoted(number)}"),
+            _Way(finder=search, order_by=_NEWEST_FIRST, since=since),
+            _Way(q=f"CreationDate >= {moment_literal(since)}"),
+        )
+        found = [one async for one in self._read("transaction_number", ways, f"invoice {number}", None)]
+        wanted = (number, source, business_unit)
+        return tuple(
+            one for one in found if (one.transaction_number, one.transaction_source, one.business_unit) == wanted
+        )
+
     async def invoice(self, customer_transaction_id: int) -> FoundInvoice:
         """One invoice by Fusion's own key. Raises `NotFound`."""
         subject = f"invoice {customer_transaction_id}"

@@ -1,0 +1,63 @@
+"""Orders that are billed in Receivables: the configuration, and the proof by the twin's own subledger."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from support.stack import Stack, eventually
+
+from contracts.configuration import Configuration, ReceivableBooks
+from contracts.flow import State
+from contracts.receivable import ReferenceHome
+from sandbox.fusion.receivables.demo import (
+    AUTOMATIC_SOURCE,
+    CONTEXT,
+    INVOICE_TYPE,
+    MANUAL_SOURCE,
+    REFERENCE_ATTRIBUTE,
+    US_CUSTOMER,
+)
+from sandbox.fusion.receivables.invoice import Invoice
+
+
+def billed(configuration: Configuration, home: ReferenceHome = "transaction_number") -> Configuration:
+    """The American shop's channel becomes invoices instead of journals."""
+    america, *others = configuration.integrations
+    billing = ReceivableBooks(
+        transaction_source=MANUAL_SOURCE if home == "transaction_number" else AUTOMATIC_SOURCE,
+        transaction_type=INVOICE_TYPE,
+        customer_account=US_CUSTOMER,
+        reference_home=home,
+        flexfield_context=CONTEXT,
+        flexfield_attribute=REFERENCE_ATTRIBUTE,
+    )
+    channels = tuple(one.model_copy(update={"target": "receivable"}) for one in america.channels)
+    books = tuple(one.model_copy(update={"receivable": billing}) for one in america.books)
+    switched = america.model_copy(update={"channels": channels, "books": books})
+    return configuration.model_copy(update={"integrations": (switched, *others)})
+
+
+def invoices_of(stack: Stack, order_id: int) -> list[Invoice]:
+    """Every invoice in the twin's books that carries the order, whoever made it."""
+    return [one for one in stack.fusion.invoices() if one.given.get("PurchaseOrder") == str(order_id)]
+
+
+async def billed_once(stack: Stack, orders: Iterable[int], *, patience: float = 90.0) -> None:
+    """Waits until every order is posted, then holds the twin's subledger against the shop."""
+    expected = list(orders)
+
+    async def known() -> bool:
+        for order_id in expected:
+            document = await stack.parts.store.documents.get("bc-us", "order", str(order_id))
+            if document is None or document.state is not State.POSTED:
+                return False
+        return True
+
+    await eventually(known, f"orders {expected[:5]} ({len(expected)}) are billed", patience=patience)
+    truth = stack.shop().truth()
+    for order_id in expected:
+        assert [one.amount for one in invoices_of(stack, order_id)] == [truth[order_id].total], f"order {order_id}"
+
+
+def no_invoice_twice(stack: Stack) -> None:
+    count = Counter(one.given.get("PurchaseOrder") for one in stack.fusion.invoices())
+    assert not {order: times for order, times in count.items() if times > 1}
