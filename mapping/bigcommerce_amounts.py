@@ -331,4 +331,23 @@ def _less_tax(
         weights = [
             ZERO if is_certificate(one) else max(ZERO, amount) for one, amount in zip(products, paid, strict=True)
         ]
-    return [amount - tax for amount, tax in zip(paid, allocate(item_tax, weights, units), strict=True)]
+    return [amount - tax for amount, tax in zip(paid, _tax_shares(item_tax, weights, paid, units), strict=True)]
+
+
+def _tax_shares(
+    item_tax: Decimal, weights: Sequence[Decimal], paid: Sequence[Decimal], units: int
+) -> tuple[Decimal, ...]:
+    """`item_tax` by weight, and no line's tax above what was paid for it, as far as the other lines have room.
+
+    Without a discount per line the paid amounts are our own division of the header's, so a row's tax can exceed one.
+    """
+    shares = allocate(item_tax, weights, units)
+    limits = [max(amount, ZERO) for amount in paid]
+    if item_tax < 0 or all(share <= limit for share, limit in zip(shares, limits, strict=True)):
+        return shares
+    kept = [min(share, limit) for share, limit in zip(shares, limits, strict=True)]
+    room = [limit - share for share, limit in zip(kept, limits, strict=True)]
+    rest = item_tax - sum(kept, start=ZERO)
+    if sum(room, start=ZERO) < rest:
+        return shares
+    return tuple(share + more for share, more in zip(kept, allocate(rest, room, units), strict=True))

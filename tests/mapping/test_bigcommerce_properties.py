@@ -291,3 +291,14 @@ def test_an_honest_shops_order_adds_up_without_rounding(case: tuple[dict[str, An
     assert sale.rounding == 0
     assert sum(one.net for one in sale.lines) + sum(one.net for one in sale.charges) == net_total
     assert all(one.net >= 0 for one in sale.lines)
+
+
+def test_no_line_is_left_below_nothing_by_tax_that_another_line_can_bear() -> None:
+    """The header's discount is divided by price, although the shop took all of it off one line."""
+    goods = [Goods(Decimal("0.09"), Decimal(20)), Goods(Decimal("0.52"), Decimal(20), discount=Decimal("0.52"))]
+    document = honest_order(goods, Decimal(0), inclusive=True, units=2, currency="USD")
+    sale = projected(document).sale
+
+    adds_up(sale)
+    assert sale.rounding == 0
+    assert all(one.net >= 0 for one in sale.lines)
