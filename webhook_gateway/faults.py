@@ -1,12 +1,13 @@
 """What may be said of an error in a log line or a record."""
 
 from contracts.starting import StartError
-from store.database import StoreError
+from store import KeyRingError, StoreError, Unsealable
 
 
 def reason(error: BaseException) -> str:
     """Our own sentences; of others the type alone, because their messages may carry anything."""
-    return str(error) if isinstance(error, (StartError, StoreError)) else type(error).__name__
+    ours = (StartError, StoreError, KeyRingError, Unsealable)
+    return str(error) if isinstance(error, ours) else type(error).__name__
 
 
 def is_outage(error: BaseException) -> bool:
