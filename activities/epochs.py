@@ -5,6 +5,7 @@ not reach: in the workflows that saw it, in this process, and with the keeper wo
 that cannot be taken back is sent.
 """
 
+import datetime as dt
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -19,6 +20,9 @@ from store.epochs import Epochs, StoreBehind
 
 REMEMBERED_FOR: Final = 30.0
 """Seconds that an answer of the keeper is good enough for steps that look before they send."""
+
+REST: Final = dt.timedelta(minutes=2)
+"""How long what cannot be posted rests before it looks again whether the store is recovered."""
 
 
 class EpochGuard:

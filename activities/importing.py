@@ -14,6 +14,7 @@ from typing import Final
 
 from temporalio import activity
 
+from activities import epochs
 from activities.collaborators import Collaborators
 from activities.failures import review
 from activities.heartbeat import beating
@@ -63,7 +64,7 @@ class ImportingActivities:
 
     async def _submit(self, step: GroupStep) -> Submission:
         if behind := await self._parts.epochs.behind(step.epoch):
-            return Submission(state="behind", sentence=behind)
+            return Submission(state="behind", sentence=behind, until=self._parts.clock() + epochs.REST)
         # Durable outside the store before anything goes out: a store restored from before this is found behind.
         await self._parts.epochs.tell((await self._parts.store.groups.group(step.group_id)).epoch)
         now = self._parts.clock()

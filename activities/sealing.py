@@ -4,6 +4,7 @@ from typing import Final
 
 from temporalio import activity
 
+from activities import epochs
 from activities.collaborators import Collaborators
 from contracts.steps import GroupStep, SealedGroup, SealGroup
 from store.rows import GroupState
@@ -22,7 +23,7 @@ class SealingActivities:
         journals, groups = self._parts.store.journals, self._parts.store.groups
         await self._parts.store.wakeups.take(wanted.workflow_id)
         if behind := await self._parts.epochs.behind(wanted.epoch, at_most=ASKED_AGAIN):
-            return SealedGroup(behind=behind)
+            return SealedGroup(behind=behind, due_in=epochs.REST.total_seconds())
         for group in await groups.open_groups(wanted.fusion, wanted.ledger, wanted.source):
             if group.state is not GroupState.REVIEW:
                 return SealedGroup(group_id=group.group_id, journals=group.count, epoch=group.epoch)

@@ -2,18 +2,19 @@
 
 from temporalio import activity
 
+from activities import epochs
 from activities.collaborators import Collaborators
 from activities.failures import explained, review
 from activities.groups import wake_groups
-from activities.trail import KIND, event_of, job_of, settle, turn_of
 from activities.subject import posted_elsewhere
+from activities.trail import KIND, event_of, job_of, settle, turn_of
 from contracts.configuration import Integration
 from contracts.flow import State
 from contracts.journal import FateKind, JournalFate
 from contracts.steps import KnownFate, ReadFate, Settled, SettleDocument, Staged, StageJournal
-from store.rows import AuditEvent, PostingState
 from store.creation import CreationRow, CreationState
 from store.elsewhere import PostedElsewhere
+from store.rows import AuditEvent, PostingState
 from store.turns import Superseded
 
 
@@ -31,13 +32,14 @@ class StagingActivities:
                 return await self._stage(wanted)
             except Superseded:
                 return Staged(outcome="superseded", reference=wanted.journal.reference)
-
             except PostedElsewhere as elsewhere:
                 name = f"Order {wanted.order_id} ({wanted.connection})"
                 raise review(posted_elsewhere(name, "journal", elsewhere)) from elsewhere
+
     async def _stage(self, wanted: StageJournal) -> Staged:
         if behind := await self._parts.epochs.behind(wanted.epoch):
-            return Staged(outcome="behind", reference=wanted.journal.reference, sentence=behind)
+            until = self._parts.clock() + epochs.REST
+            return Staged(outcome="behind", reference=wanted.journal.reference, sentence=behind, until=until)
         journals = self._parts.store.journals
         integration = self._parts.configuration.integration(wanted.integration)
         staged = await journals.stage(
@@ -172,8 +174,6 @@ class StagingActivities:
         )
 
 
-def _posted(fate: JournalFate) -> str:
-    return f"posted in {fate.period} as {fate.journal_name}" if fate.period else fate.sentence
 def _standing(creation: CreationRow, *, parks: bool) -> Settled:
     """What a creation is to its document: there, or with an outcome that is to be found out."""
     reference = creation.reference
@@ -192,3 +192,5 @@ def _standing(creation: CreationRow, *, parks: bool) -> Settled:
     return Settled(standing=Staged(outcome="fated", reference=reference, fate=fate))
 
 
+def _posted(fate: JournalFate) -> str:
+    return f"posted in {fate.period} as {fate.journal_name}" if fate.period else fate.sentence

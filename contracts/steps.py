@@ -128,6 +128,8 @@ class Staged(Frozen):
     reference: str
     fate: JournalFate | None = None
     sentence: str = ""
+    until: Instant | None = None
+    """When to try again, for `behind`."""
 
 
 class PostInvoice(Frozen):
@@ -172,7 +174,7 @@ class Created(Frozen):
     until: Instant | None = None
     problem: Problem | None = None
     epoch: int = 0
-    """The store's, after this step: every send advances it."""
+    """The store's, after this step."""
 
 
 class SettleDocument(Frozen):
@@ -250,7 +252,8 @@ class SealedGroup(Frozen):
     epoch: int = 0
     """The store's, after sealing: every sealed group advances it."""
     behind: str = ""
-    """Set when the store was restored from a backup: nothing is sealed; the sentence says what to do."""
+    """Set when the store was restored from a backup: nothing is sealed until it is recovered; the sentence says what
+    to do, `due_in` when to look again."""
 
 
 class GroupStep(Frozen):

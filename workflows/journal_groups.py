@@ -14,7 +14,7 @@ from contracts import names
 from contracts.flow import JournalGroupsInput, JournalImportInput, Released
 from contracts.steps import GroupStep, SealedGroup, SealGroup
 from workflows.journal_import import JournalImport
-from workflows.patience import BEHIND_PAUSE, LOCAL_STEP
+from workflows.patience import LOCAL_STEP
 
 with workflow.unsafe.imports_passed_through():
     from activities.sealing import SealingActivities
@@ -41,7 +41,7 @@ class JournalGroups:
             sealed = await self._seal(groups, limit)
             if sealed.behind:
                 self.doing = sealed.behind
-                await workflow.sleep(BEHIND_PAUSE, summary="until the store is recovered")
+                await workflow.sleep(sealed.due_in or 1, summary="until the store is recovered")
             elif sealed.group_id is not None:
                 released = await self._import(groups, sealed)
                 limit = max(1, released.unexplained // 2) if released.unexplained else groups.flush_count

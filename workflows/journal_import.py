@@ -33,7 +33,7 @@ from contracts.steps import (
     TellDocuments,
 )
 from workflows import attributes
-from workflows.patience import BEHIND_PAUSE, FOLLOW, STORE_STEP, VENDOR_READ, problem_of
+from workflows.patience import FOLLOW, STORE_STEP, VENDOR_READ, problem_of, rest_until
 from workflows.review import NeedsReviewError, Reviewed, renewed
 
 with workflow.unsafe.imports_passed_through():
@@ -127,15 +127,13 @@ class JournalImport(Reviewed):
             if submission.state == "behind":
                 self._continue_if_long(following=False)
                 self.show(State.RUNNING, submission.sentence)
-                await workflow.sleep(BEHIND_PAUSE, summary="until the store is recovered")
+                await workflow.sleep(rest_until(submission.until), summary="until the store is recovered")
                 continue
             if submission.state != "in_doubt" or submission.until is None:
                 return submission
             self._continue_if_long(following=False)
             self.show(State.IN_DOUBT, f"sent, answer unknown; looking again at {submission.until:%H:%M:%S} UTC")
-            await workflow.sleep(
-                max(submission.until - workflow.now(), timedelta(seconds=1)), summary="until the send has settled"
-            )
+            await workflow.sleep(rest_until(submission.until), summary="until the send has settled")
 
     async def _outcome(self, request_id: int, declared: Decision | None) -> ImportOutcome:
         self.show(State.WAITING_IMPORT, f"submitted as ESS request {request_id}")

@@ -1,7 +1,5 @@
 """An order that becomes an invoice in Receivables: created by one call that looks before it posts."""
 
-from datetime import timedelta
-
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
@@ -9,7 +7,7 @@ from contracts.flow import Decision, FlowResult, OrderToJournalInput, State
 from contracts.receivable import Invoice
 from contracts.steps import Created, FetchedOrder, PostInvoice
 from workflows.order_steps import ORDINAL, OrderSteps, snapshot_of
-from workflows.patience import BEHIND_PAUSE, VENDOR_CREATE, problem_of
+from workflows.patience import VENDOR_CREATE, problem_of, rest_until
 from workflows.review import NeedsReviewError
 
 ABSENT = frozenset({"posting_unknown"})
@@ -52,7 +50,7 @@ class InvoiceSteps(OrderSteps):
                     return None
                 case "behind":
                     self.show(State.RUNNING, created.sentence)
-                    await self.sleep_until_change(seen, BEHIND_PAUSE)
+                    await self.sleep_until_change(seen, rest_until(created.until))
                     if self.changes != seen:
                         return None
                 case "in_doubt":
@@ -100,4 +98,4 @@ class InvoiceSteps(OrderSteps):
         """Nothing is sent blindly: the same step looks again once the request must have settled."""
         until = created.until or workflow.now()
         self.show(State.IN_DOUBT, f"sent, answer unknown; looking again at {until:%H:%M:%S} UTC", created.reference)
-        await workflow.sleep(max(until - workflow.now(), timedelta(seconds=1)), summary="until the send has settled")
+        await workflow.sleep(rest_until(until), summary="until the send has settled")

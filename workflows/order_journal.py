@@ -9,7 +9,7 @@ from contracts.flow import FlowResult, OrderToJournalInput, State
 from contracts.journal import FateKind, Journal, JournalFate, Problem
 from contracts.steps import FetchedOrder, Pace, ReadFate, Staged, StageJournal
 from workflows.order_steps import ORDINAL, OrderSteps, snapshot_of
-from workflows.patience import BEHIND_PAUSE, LOCAL_FAILURES, LOCAL_STEP, problem_of
+from workflows.patience import LOCAL_FAILURES, LOCAL_STEP, problem_of, rest_until
 from workflows.review import NeedsReviewError
 
 with workflow.unsafe.imports_passed_through():
@@ -36,7 +36,7 @@ class JournalSteps(OrderSteps):
             if staged.outcome != "behind":
                 return staged
             self.show(State.RUNNING, staged.sentence)
-            await self.sleep_until_change(seen, BEHIND_PAUSE)
+            await self.sleep_until_change(seen, rest_until(staged.until))
             if self.changes != seen:
                 return None
 

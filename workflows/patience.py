@@ -1,15 +1,13 @@
 """How long each kind of step may take, and how its failures reach a person."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypedDict
 
+from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from contracts.journal import Problem
-
-BEHIND_PAUSE: Final = timedelta(minutes=2)
-"""How long a document rests while the store is behind what was posted from it, and waits to be recovered."""
 
 VENDOR_RETRY: Final = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=2)
@@ -75,3 +73,8 @@ def problem_of(error: ActivityError | ApplicationError, document: str) -> Proble
         sentence=f"{document}: a step did not succeed: {cause or error}",
         remedy="Repair the cause, then retry.",
     )
+
+
+def rest_until(moment: datetime | None) -> timedelta:
+    """From now until `moment`, at least a second: timers are no finer."""
+    return max((moment or workflow.now()) - workflow.now(), timedelta(seconds=1))

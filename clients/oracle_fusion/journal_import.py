@@ -7,13 +7,13 @@ The vendor refuses no duplicate. Whether something may be sent is the caller's d
 import datetime as dt
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from clients.errors import InDoubt, NotFound, Rejected
 from clients.oracle_fusion.gl_interface import interface_zip
 from clients.oracle_fusion.import_report import read_report, report_texts
-from clients.oracle_fusion.models import ImportReport, Job, JobState
+from clients.oracle_fusion.models import ImportReport, ImportRequest, Job, JobState
 from clients.oracle_fusion.rest import RESOURCES, SCHEDULER, FusionRest, Row, finder, text, whole
 from clients.redaction import plain
 from contracts.journal import Journal, LedgerFacts
@@ -81,7 +81,16 @@ class JournalImports:
         Of a request and its children the topmost is returned. `None` proves nothing: the scheduler shows a request
         late, and only what the integration user may see.
         """
-        path, subject = SCHEDULER, f"the scheduler's request of journal group {group_id}"
+        async for request in self.imports_since(since, subject=f"the scheduler's request of journal group {group_id}"):
+            if str(group_id) in request.parameters:
+                return request.request_id
+        return None
+
+    async def imports_since(
+        self, since: dt.datetime, *, subject: str = "the scheduler's journal imports"
+    ) -> AsyncIterator[ImportRequest]:
+        """Import requests submitted at or after `since`, oldest first; of a request and its children each is given, by
+        the id of the topmost."""
         params: dict[str, str | int | bool] = {
             "q": f'submissionTime ge "{since.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}"',
             "fields": "requestId,absParentRequestId,jobDefinitionId,submissionTime,requestParameters",
@@ -89,7 +98,7 @@ class JournalImports:
         }
         seen = set[int]()
         for _ in range(_SCHEDULER_PAGES):
-            page = await self._rest.page(path, subject=subject, params=params)
+            page = await self._rest.page(SCHEDULER, subject=subject, params=params)
             fresh = False
             for row in page["items"]:
                 request_id = whole(row, "requestId")
@@ -97,14 +106,16 @@ class JournalImports:
                     continue
                 seen.add(request_id)
                 fresh = True
-                if str(group_id) in await self._parameters_of(row, request_id):
+                parameters = await self._parameters_of(row, request_id)
+                if parameters:
                     top = whole(row, "absParentRequestId", "parentRequestId")
-                    return top if top is not None and top > 0 else request_id
+                    yield ImportRequest(
+                        request_id=top if top is not None and top > 0 else request_id, parameters=frozenset(parameters)
+                    )
             if not fresh:
-                return None
+                return
             # The scheduler cuts its pages and gives no reliable link to the next: go on behind the last id.
             params["q"] = f"requestId gt {max(seen)}"
-        return None
 
     async def job(self, request_id: int) -> Job:
         """State of an ESS request and of everything it started. Raises `NotFound` while Fusion does not show it."""

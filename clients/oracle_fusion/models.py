@@ -104,6 +104,15 @@ class Job(Frozen):
         return next((job.state for job in self.tree if job.state is not JobState.SUCCEEDED), JobState.SUCCEEDED)
 
 
+class ImportRequest(Frozen):
+    """A request of the scheduler as far as it tells which group it imports."""
+
+    request_id: int
+    """Of the topmost request."""
+    parameters: frozenset[str]
+    """Every positional parameter of it or of a child: ledger, source and group ids among them."""
+
+
 class ImportFault(Frozen):
     """One error of an import report."""
 

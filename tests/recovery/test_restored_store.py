@@ -1,0 +1,204 @@
+"""Yesterday's store is restored, every webhook comes again and every poll runs: nothing is posted twice."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+from recovery.conftest import Vintage
+from support.proof import booked_once, clearance, no_journal_twice, nothing_left, ordinary, posted, sell
+from support.stack import Stack, eventually, journals_of
+from temporalio.client import WorkflowHandle
+
+import activities.epochs
+from contracts import names
+from contracts.flow import JournalGroupsInput, PollInput, State
+from contracts.steps import Polled
+from runtime.operations.reconciliation import reconcile
+from runtime.operations.recovery import recover
+from sandbox.bigcommerce import US_SHOP, Shape, draft
+
+
+@pytest.fixture(autouse=True)
+def _short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document looks more often whether the store is recovered than it would in production."""
+    monkeypatch.setattr(activities.epochs, "REST", timedelta(seconds=1))
+
+
+async def morning_since_backup(vintage: Vintage) -> tuple[list[int], list[int]]:
+    """Orders before and after the backup; all are posted, the last group after the backup refused one."""
+    stack = vintage.stack
+    async with stack.worker():
+        before = await sell(stack, *(ordinary(seed) for seed in range(3)))
+        await posted(stack, before)
+        await vintage.back_up()
+        after = await sell(stack, *(ordinary(seed) for seed in range(3, 8)))
+        await posted(stack, after)
+    return before, after
+
+
+async def announce_all(stack: Stack, orders: Iterable[int]) -> None:
+    for order in orders:
+        await stack.announce(order)
+
+
+async def poll(stack: Stack, flow: str = names.POLL_ORDERS, days: int | None = None) -> Polled:
+    handle: WorkflowHandle[object, Polled] = await stack.temporal.start_workflow(
+        flow,
+        PollInput(connection="bc-us", days=days),
+        id=f"{flow}-{stack.parts.clock():%H%M%S%f}",
+        task_queue=names.WORKFLOW_QUEUE,
+        result_type=Polled,
+    )
+    return await handle.result()
+
+
+async def says_it_is_behind(stack: Stack, order: int) -> None:
+    async def told() -> bool:
+        standing = await stack.state(order)
+        return "restored from a backup" in standing.sentence
+
+    await eventually(told, f"order {order} says that the store is behind")
+
+
+async def test_a_restored_store_posts_nothing_until_it_is_recovered(vintage: Vintage) -> None:
+    before, after = await morning_since_backup(vintage)
+    journals = len(vintage.stack.fusion.journals())
+    async with vintage.restored() as stack, stack.worker():
+        await announce_all(stack, before + after)
+        await poll(stack)
+        await poll(stack, names.SWEEP_ORDERS, days=7)
+        new = await sell(stack, ordinary(20))
+        for order in (*after, *new):
+            await says_it_is_behind(stack, order)
+        assert len(stack.fusion.journals()) == journals
+
+        result = await recover(stack.parts, stack.parts.clock() - timedelta(days=1))
+        assert result.done
+        assert "restored from a backup" in result.behind
+        assert {one.split("/")[3] for one in result.brought_back} == {str(order) for order in after}
+        await posted(stack, [*before, *after, *new])
+        no_journal_twice(stack)
+        nothing_left(stack)
+        (books, *_) = await reconcile(stack.parts, [stack.configuration.integrations_of("bc-us")[0]])
+        assert books.agrees
+
+
+async def test_what_was_staged_at_the_time_of_the_backup_is_not_posted_again(vintage: Vintage) -> None:
+    stack = vintage.stack
+    held = stack.fusion.hooks.hold("received", method="POST", path="/erpintegrations$", body="importBulkData")
+    async with stack.worker():
+        orders = await sell(stack, *(ordinary(seed) for seed in range(3)))
+        await held.reached(60)
+        await vintage.back_up()  # in a group that is being sent
+        held.release()
+        await posted(stack, orders)
+    async with vintage.restored() as restored, restored.worker():
+        await announce_all(restored, orders)
+        assert (await recover(restored.parts, restored.parts.clock() - timedelta(days=1))).done
+        await posted(restored, orders)
+        later = await sell(restored, ordinary(9))
+        await posted(restored, later)
+        no_journal_twice(restored)
+        nothing_left(restored)
+
+
+async def test_an_edit_after_the_backup_is_not_taken_for_what_is_in_the_ledger(vintage: Vintage) -> None:
+    _, after = await morning_since_backup(vintage)
+    edited = after[0]
+    shop = vintage.stack.shop()
+    shop.edit_line(edited, shop.order(edited).lines[0].id, quantity=9)
+    async with vintage.restored() as stack, stack.worker():
+        assert (await recover(stack.parts, stack.parts.clock() - timedelta(days=1))).done
+        await poll(stack)
+        standing = await stack.in_state(edited, State.NEEDS_REVIEW)
+        assert [one.code for one in standing.problems] == ["edited_after_posting"]
+        assert len(journals_of(stack.fusion, edited)) == 1
+        booked_once(stack, after[1:])
+
+
+async def test_an_import_that_still_runs_keeps_posting_stopped(vintage: Vintage) -> None:
+    await morning_since_backup(vintage)
+    stack = vintage.stack
+    slow = stack.fusion.faults.set("slow_job", path="Import Journals", seconds=600)
+    async with stack.worker():
+        running = await sell(stack, ordinary(30))
+        await stack.in_state(running[0], State.WAITING_IMPORT)
+
+        async def sent() -> bool:
+            return slow.struck > 0
+
+        await eventually(sent, "the import runs")
+    async with vintage.restored() as restored:
+        result = await recover(restored.parts, restored.parts.clock() - timedelta(days=1))
+        assert not result.done
+        assert "group" in result.running[0].sentence()
+        assert await restored.parts.epochs.behind(at_most=0)
+
+
+async def test_a_document_in_review_that_the_backup_does_not_know_is_in_the_list_again(vintage: Vintage) -> None:
+    await morning_since_backup(vintage)
+    stack = vintage.stack
+    async with stack.worker():
+        (unmapped,) = await sell(stack, draft(Shape.ORDINARY, US_SHOP, seed=40, categories=["Antiques"]))
+        await stack.in_state(unmapped, State.NEEDS_REVIEW)
+    async with vintage.restored() as restored, restored.worker():
+        assert await restored.parts.store.documents.review_list() == ()
+        result = await recover(restored.parts, restored.parts.clock() - timedelta(days=1))
+        assert result.asked_again == 1
+
+        async def listed() -> bool:
+            return [row.id for row in await restored.parts.store.documents.review_list()] == [str(unmapped)]
+
+        await eventually(listed, "the document is in the review list again")
+
+
+async def test_the_rows_of_a_group_that_was_refused_after_the_backup_are_purged(vintage: Vintage) -> None:
+    stack = vintage.stack
+    async with stack.worker():
+        await posted(stack, await sell(stack, ordinary(1)))
+        await vintage.back_up()
+        stack.fusion.set_account("101-120-41400-1000", import_refuses="EF04")
+        held = stack.fusion.hooks.hold("received", method="POST", path="/erpintegrations$", body="JournalImportDelete")
+        (bad,) = await sell(stack, clearance())
+        await held.reached(60)
+    stack.fusion.hooks.clear()
+    assert stack.fusion.interface()
+    async with vintage.restored() as restored:
+        held.release()
+        result = await recover(restored.parts, restored.parts.clock() - timedelta(days=1))
+        assert result.done
+        assert len(result.purged) == 1
+        await eventually(lambda: restored.fusion.interface() == [], "the interface is empty")
+        assert journals_of(restored.fusion, bad) == []
+
+
+async def test_a_store_that_is_up_to_date_is_recovered_without_harm(vintage: Vintage) -> None:
+    before, after = await morning_since_backup(vintage)
+    stack = vintage.stack
+    result = await recover(stack.parts, stack.parts.clock() - timedelta(days=1))
+    assert (result.behind, result.brought_back, result.doubted) == ("", (), ())
+    async with stack.worker():
+        await announce_all(stack, before + after)
+        await posted(stack, [*before, *after, *await sell(stack, ordinary(50))])
+        no_journal_twice(stack)
+
+
+async def test_groups_that_began_before_the_restore_stop_as_well(vintage: Vintage) -> None:
+    """A workflow carries the epoch it saw: it does not need the keeper to notice."""
+    await morning_since_backup(vintage)
+    async with vintage.restored() as stack:
+        seen = await vintage.stack.parts.store.epochs.current()
+        assert await stack.parts.store.epochs.current() < seen
+        groups = JournalGroupsInput(
+            fusion="fusion", ledger="US Primary Ledger", source="ML Connector", flush_after=1, flush_count=5, epoch=seen
+        )
+        handle = await stack.temporal.start_workflow(
+            names.JOURNAL_GROUPS, groups, id="groups-of-the-past", task_queue=names.WORKFLOW_QUEUE
+        )
+        async with stack.worker():
+
+            async def stopped() -> bool:
+                return "restored from a backup" in await handle.query(names.STATE, result_type=str)
+
+            await eventually(stopped, "the groups workflow says why it stands still")
+        await handle.terminate()
