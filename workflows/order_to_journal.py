@@ -104,7 +104,7 @@ class OrderToJournal(JournalSteps, InvoiceSteps):
         if settled.standing is None:
             return self.ended(State.SKIPPED, reason)
         if settled.standing.fate or settled.standing.outcome == "edited_after_posting":
-            raise NeedsReviewError(self.edited(settled.standing.reference))
+            raise NeedsReviewError(self.edited(settled.standing.reference, "document"))
         return settled.standing
 
     async def _park(self, order: OrderToJournalInput, problems: tuple[Problem, ...], seen: int) -> None:
