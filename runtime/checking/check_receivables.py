@@ -105,7 +105,7 @@ class BillingProof:
             self._notes.note(
                 Level.MISTAKE,
                 place,
-                f'There is no {kind} "{name}" in use.',
+                f'Fusion has no {kind} "{name}" in use.',
                 f"Names are compared exactly; visible are: {some}.",
             )
 

@@ -361,9 +361,9 @@ async def test_receivables_close_their_own_periods(written: Write, pod: Pod, sho
 @pytest.mark.parametrize(
     ("take_away", "sentence", "remedy"),
     [
-        ({"sources": frozenset({"Manual"})}, 'There is no transaction source "Web Shop" in use.', '"Manual"'),
-        ({"types": frozenset({"Credit Memo"})}, 'There is no transaction type "Invoice" in use.', "Credit Memo"),
-        ({"terms": frozenset({"30 Net"})}, 'There is no payment terms "IMMEDIATE" in use.', "30 Net"),
+        ({"sources": frozenset({"Manual"})}, 'Fusion has no transaction source "Web Shop" in use.', '"Manual"'),
+        ({"types": frozenset({"Credit Memo"})}, 'Fusion has no transaction type "Invoice" in use.', "Credit Memo"),
+        ({"terms": frozenset({"30 Net"})}, 'Fusion has no payment terms "IMMEDIATE" in use.', "30 Net"),
         ({"sites": ()}, "Customer account WEB-US has no active bill-to site", "Manage Customers"),
     ],
 )

@@ -169,9 +169,9 @@ async def test_what_is_missing_in_receivables_is_found_before_an_order_is(tmp_pa
         shop.fusion.set_period("US Primary Ledger", period.name, "C", application=RECEIVABLES)
         told = " ".join(one.sentence for one in worse(await shop.checked()))
         assert "Customer account 1006 has no active bill-to site" in told
-        assert f'There is no transaction source "{MANUAL_SOURCE}" in use' in told
+        assert f'Fusion has no transaction source "{MANUAL_SOURCE}" in use' in told
         assert 'Transaction type "Web Invoice" could not be proved' in told
-        assert 'There is no payment terms "5 Net" in use' in told
+        assert 'Fusion has no payment terms "5 Net" in use' in told
         assert "US Primary Ledger in Receivables" in told
 
 
