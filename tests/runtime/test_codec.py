@@ -79,3 +79,11 @@ async def test_what_others_encoded_passes_through() -> None:
     codec = EncryptionCodec(KeyRing.generate())
     others = [payload("plain history"), Payload(metadata={"encoding": b"binary/encrypted"}, data=b"of another program")]
     assert await codec.decode(others) == others
+
+
+async def test_what_is_sealed_already_is_not_sealed_twice() -> None:
+    ring = KeyRing.generate()
+    sealed = await EncryptionCodec(ring).encode([payload("order")])
+    again = await EncryptionCodec(ring.rotate()).encode(sealed)
+    assert again == sealed
+    assert await EncryptionCodec(ring).decode(again) == [payload("order")]
