@@ -6,8 +6,10 @@ call, retries a read once when the connection could not be made, and never repea
 
 import asyncio
 import contextlib
+import functools
 import json
 import random
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -106,7 +108,7 @@ def open_transport(*, keep_alive: bool = True) -> httpx.AsyncBaseTransport:
     Writes use connections of their own (`keep_alive=False`): a pooled connection that the server closes at the
     moment of sending would put a write in doubt for nothing.
     """
-    context = httpx.create_ssl_context()
+    context = _certificates()
     # Looking for a proxy on every request costs more than the request; look for any once.
     proxied = bool(getproxies())
 
@@ -121,13 +123,25 @@ def open_transport(*, keep_alive: bool = True) -> httpx.AsyncBaseTransport:
     return AiohttpTransport(verify=context, client=session)
 
 
-class _Marking(httpx.AsyncBaseTransport):
-    """Notes on the request that it was handed to the network, for the distinction between NotSent and InDoubt."""
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """One for all connections of a process: reading the certificates takes tens of milliseconds and a megabyte."""
+    return httpx.create_ssl_context()
 
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+
+class _Marking(httpx.AsyncBaseTransport):
+    """Notes on the request that it was handed to the network, for the distinction between NotSent and InDoubt.
+
+    What goes out a second time, with a new token after the old one was refused, is a call that counts.
+    """
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, limiter: Limiter) -> None:
         self._inner = inner
+        self._limiter = limiter
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.extensions.get(_WENT_OUT):
+            self._limiter.charge()
         request.extensions[_WENT_OUT] = True
         return await self._inner.handle_async_request(request)
 
@@ -182,7 +196,7 @@ class VendorHttp:
                 base_url=base_url.rstrip("/") + "/",
                 headers={"User-Agent": "ml-connector", **(headers or {})},
                 timeout=httpx.Timeout(timeout),
-                transport=_Marking(transport or open_transport(keep_alive=keep_alive)),
+                transport=_Marking(transport or open_transport(keep_alive=keep_alive), limiter),
                 cookies=_no_cookies(),
                 follow_redirects=False,
             )
@@ -353,7 +367,8 @@ class VendorHttp:
         went_out = bool(request.extensions.get(_WENT_OUT, False))
         kind = failure_class(failure, went_out=went_out, write=write)
         cause = failure.__cause__ or failure
-        timed_out = isinstance(cause, TimeoutError | httpx.TimeoutException)
+        # Our own deadline is a `TimeoutError` whose cause is a cancellation.
+        timed_out = any(isinstance(one, TimeoutError | httpx.TimeoutException) for one in (failure, cause))
         what = "did not answer in time" if timed_out else "was cut off"
         if kind is NotSent:
             kind = Unreachable if isinstance(cause, UNREACHED) else NotSent
