@@ -14,6 +14,7 @@ from clients.oracle_fusion.models import FoundInvoice
 from contracts.configuration import Integration
 from contracts.flow import State
 from contracts.journal import Problem
+from contracts.receivable import Invoice
 from contracts.steps import VerifyJournal
 from store.creation import CreationRow, CreationState
 from store.elsewhere import PostedElsewhere
@@ -30,16 +31,15 @@ class NamedInvoices:
         self._integration = integration
         self._fusion = parts.fusions[integration.fusion]
 
-    async def find(self, named: str) -> tuple[FoundInvoice, ...]:
-        """By number in every source that the integration bills from, or else by id. Raises `VendorError`."""
+    async def find(self, wanted: VerifyJournal) -> tuple[FoundInvoice, ...]:
+        """By number in every source that the integration bills from or sent this one to, or else by id.
+
+        Raises `VendorError`.
+        """
+        named = wanted.batch_name
         since = dt.datetime.combine(self._integration.cut_over, dt.time(), dt.UTC) - dt.timedelta(days=1)
-        places = {
-            (books.receivable.transaction_source, books.business_unit): None
-            for books in self._integration.books
-            if books.receivable is not None
-        }
         found: dict[int, FoundInvoice] = {}
-        for source, unit in places:
+        for source, unit in await self._places(wanted.order_id):
             for invoice in await self._fusion.numbered_invoices(named, source, unit, since=since):
                 found[invoice.customer_transaction_id] = invoice
         if not found and named.isdecimal():
@@ -49,6 +49,19 @@ class NamedInvoices:
                 return ()
             found[invoice.customer_transaction_id] = invoice
         return tuple(found.values())
+
+    async def _places(self, order_id: str) -> tuple[tuple[str, str], ...]:
+        """Sources and business units, each once."""
+        places = {
+            (books.receivable.transaction_source, books.business_unit): None
+            for books in self._integration.books
+            if books.receivable is not None
+        }
+        sent = await self._parts.store.creations.content(invoice_reference(self._integration, order_id))
+        if sent is not None:
+            invoice = Invoice.model_validate_json(sent)
+            places[(invoice.transaction_source, invoice.business_unit)] = None
+        return tuple(places)
 
     async def mark(self, wanted: VerifyJournal, found: tuple[FoundInvoice, ...], job: str) -> None:
         """The order is posted by this invoice. A final failure when it is none of these, or another order's."""

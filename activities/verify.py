@@ -41,7 +41,7 @@ class VerifyActivities:
             named = NamedInvoices(self._parts, integration)
             invoices: tuple[FoundInvoice, ...] = ()
             if billed is not False:
-                find = partial(named.find, wanted.batch_name)
+                find = partial(named.find, wanted)
                 invoices = await pass_gate(self._parts, integration.fusion, document, find)
             if invoices or billed:
                 await named.mark(

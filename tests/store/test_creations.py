@@ -38,6 +38,7 @@ class Till:
         self.store = store
         self.creations = store.creations
         self.shop = f"bc-{name}"
+        self.purpose = "invoice"
 
     def key(self, order: str) -> PostingKey:
         return PostingKey(
@@ -47,12 +48,12 @@ class Till:
             fusion=f"fusion-{self.shop}",
             kind="order",
             document_id=order,
-            purpose="sale",
+            purpose=self.purpose,
             ordinal=1,
         )
 
     def reference(self, order: str) -> str:
-        return journal_reference("acme", self.shop, "order", order, "sale", 1)
+        return journal_reference("acme", self.shop, "order", order, self.purpose, 1)
 
     def intent(self, order: str, amount: str = "10.00", *, content: str = "") -> Intent:
         return Intent(
@@ -404,6 +405,20 @@ async def test_a_journal_on_its_way_keeps_the_same_sale_from_being_created(till:
     with pytest.raises(PostedElsewhere, match="is in an import"):
         await till.intend("2")
     assert await till.creations.creation(till.reference("2")) is None
+
+
+async def test_a_creation_on_its_way_keeps_the_same_sale_from_being_staged(till: Till, desk: Any) -> None:
+    till.shop = desk.shop
+    await till.intend("1")
+    assert (await desk.stage("1")).outcome == "staged"
+    assert await till.state("1") is CreationState.WITHDRAWN
+    await till.sent("2")
+    with pytest.raises(PostedElsewhere, match="may be on its way"):
+        await desk.stage("2")
+    assert await till.found("2")
+    with pytest.raises(PostedElsewhere, match="1007 is there"):
+        await desk.stage("2")
+    assert await desk.waiting() == 1
 
 
 async def test_counts_are_by_resource_and_state_with_the_oldest(till: Till) -> None:
