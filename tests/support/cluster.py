@@ -6,9 +6,7 @@ The shape is that of the product's `DevServer`, so that a test runs against eith
 import asyncio
 import json
 import os
-import random
 import signal
-import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -23,6 +21,7 @@ from sqlalchemy.engine import URL
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, RegisterNamespaceRequest
 from temporalio.service import ConnectConfig, RPCError, RPCStatusCode, ServiceClient
 
+from .ports import free_ports
 from .postgres import MortalPostgres, execute, new_database
 from .server_tools import ServerTools, write_schema_without_extension
 
@@ -40,8 +39,6 @@ DYNAMIC_CONFIG: Final[Mapping[str, object]] = {
     # Every test has a namespace of its own, which every service has to hear of.
     "system.namespaceCacheRefreshInterval": "1s",
 }
-
-_PORTS: Final = range(20_000, 32_000)
 
 
 class ProductionServerError(Exception):
@@ -88,6 +85,11 @@ class ProductionServer:
     def pid(self) -> int | None:
         """None when it is not running."""
         return self._process.pid if self._process and self._process.returncode is None else None
+
+    @property
+    def database(self) -> URL:
+        """Where Temporal keeps its histories, for those who look into them."""
+        return self.postgres.url.set(database=self._databases["temporal"])
 
     def new_store(self) -> AbstractAsyncContextManager[URL]:
         """A fresh database for the connector on the same PostgreSQL."""
@@ -179,7 +181,7 @@ class ProductionServer:
     def _write_configuration(self) -> None:
         directory = self._directory / "config"
         directory.mkdir(parents=True)
-        ports = _free_ports(2 * len(SERVICES))
+        ports = free_ports(2 * len(SERVICES))
         services = {service: (ports.pop(), ports.pop()) for service in SERVICES}
         self.port = services["frontend"][0]
         dynamic_config = directory / "dynamic.yaml"
@@ -290,22 +292,3 @@ async def open_cluster(
 def _yaml(content: object) -> str:
     """JSON, which every reader of YAML takes."""
     return json.dumps(content, indent=2) + os.linesep
-
-
-def _free_ports(count: int) -> list[int]:
-    """All held while the others are chosen, so that none comes twice. The server's schema keeps ports as SMALLINT."""
-    probes: list[socket.socket] = []
-    try:
-        for port in random.sample(_PORTS, len(_PORTS)):
-            probe = socket.socket()
-            probes.append(probe)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                probes.pop().close()
-            if len(probes) == count:
-                break
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()

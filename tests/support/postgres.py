@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import tempfile
 import uuid
 import warnings
@@ -22,6 +21,8 @@ from typing import Any, Final, Self
 import asyncpg
 import pytest
 from sqlalchemy.engine import URL, make_url
+
+from .ports import free_ports
 
 
 @contextmanager
@@ -116,7 +117,7 @@ class MortalPostgres:
         """`settings` are the server's own, e.g. `fsync="off"`. `patience`: seconds until a start has failed."""
         self.directory = Path(tempfile.mkdtemp(prefix="postgres-"))
         self.log = self.directory / "server.log"
-        self.port = _free_port()
+        self.port = free_ports(1)[0]
         self._settings = {**self.SETTINGS, **settings, "port": str(self.port)}
         self._patience = patience
         self._process: asyncio.subprocess.Process | None = None
@@ -228,9 +229,3 @@ def _runs(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state not in ("Z", "X")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
