@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, update
@@ -11,6 +11,7 @@ from contracts.flow import State
 from contracts.journal import Problem
 from store.audit import Audit
 from store.database import Database, insert_into
+from store.reviews import ReviewedDocuments, document_of
 from store.rows import AuditEvent, DocumentRow
 from store.schema import documents
 from store.turns import Turn, Turns
@@ -30,11 +31,11 @@ _REPLACED: Final = (
 _PROBLEMS: Final = TypeAdapter(tuple[Problem, ...])
 
 
-class Documents:
+class Documents(ReviewedDocuments):
     """One row per connection, kind and id."""
 
     def __init__(self, database: Database, audit: Audit) -> None:
-        self._database = database
+        super().__init__(database)
         self._audit = audit
         self._turns = Turns(database)
         insert = insert_into(database, documents)
@@ -66,7 +67,7 @@ class Documents:
             documents.c.connection == connection, documents.c.kind == kind, documents.c.id == document_id
         )
         row = await self._database.read(lambda at: at.execute(statement).one_or_none())
-        return _document_of(row) if row is not None else None
+        return document_of(row) if row is not None else None
 
     async def settle(self, document: DocumentRow, *, turn: Turn | None = None, event: AuditEvent | None = None) -> None:
         """Record where the document stands, and `event` with it. `modified_at` never goes back.
@@ -176,7 +177,7 @@ class Documents:
         if tenant is not None:
             statement = statement.where(documents.c.tenant == tenant)
         ordered = statement.order_by(documents.c.at, documents.c.id)
-        return await self._database.read(lambda at: tuple(_document_of(row) for row in at.execute(ordered)))
+        return await self._database.read(lambda at: tuple(document_of(row) for row in at.execute(ordered)))
 
     async def counts_by_state(self, integration: str | None = None) -> dict[State, int]:
         statement = select(documents.c.state, func.count())
@@ -188,7 +189,3 @@ class Documents:
             return {State(state): count for state, count in at.execute(grouped)}
 
         return await self._database.read(unit)
-
-
-def _document_of(row: Any) -> DocumentRow:
-    return DocumentRow.model_validate(dict(row._mapping))

@@ -9,7 +9,9 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
+from contracts.causes import CAUSES, Choice, cause_of
 from contracts.configuration import Configuration
 from contracts.flow import Decided
 from runtime.commands.ages import age
@@ -23,8 +25,8 @@ from runtime.commands.common import (
     print_history_link,
     run,
 )
+from runtime.operations.cause_table import markdown
 from runtime.operations.deciding import (
-    Choice,
     DecisionError,
     ReviewItem,
     UnansweredError,
@@ -32,8 +34,8 @@ from runtime.operations.deciding import (
     decision_on,
     find_item,
     resolving_command,
-    review_items,
 )
+from runtime.operations.review_pages import PAGE, ReviewPage, WaitingCause, review_page, waiting_causes
 from runtime.parts import open_parts, open_store
 from store import KeyRing
 
@@ -64,28 +66,70 @@ def register(app: typer.Typer) -> None:
     group.command("list")(list_reviews)
     group.command("show")(show_review)
     group.command("resolve")(resolve_review)
+    group.command("causes")(list_causes)
     app.add_typer(group, name="review")
 
 
 def list_reviews(
     tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
+    code: Annotated[
+        str | None, typer.Option(help='Only those with this problem; "vendor_*" for all that begin like it.')
+    ] = None,
+    by_cause: Annotated[bool, typer.Option("--by-cause", help="Only how many there are of each cause.")] = False,
+    page: Annotated[int, typer.Option(min=1, help="Which page.")] = 1,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help=f"Reviews on a page; {PAGE} by default, with --json all.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """List what waits, longest first, each with its reason, what to do, and the command that resolves it."""
+    """List what waits, longest first, each with its reason, what to do, who does it, and the command that resolves it.
+
+    A list of more than one page begins with how many reviews there are of each cause.
+    """
     configuration = configured(config).configuration
     if tenant is not None and tenant not in {one.id for one in configuration.tenants}:
         fail(f"There is no tenant {tenant}. Tenants are: {', '.join(one.id for one in configuration.tenants)}.", code=2)
 
-    async def read() -> tuple[ReviewItem, ...]:
+    async def read() -> tuple[ReviewPage | None, tuple[WaitingCause, ...]]:
+        size = limit or (None if as_json else PAGE)
         async with open_store(configuration, KeyRing.from_environment(os.environ)) as store:
-            return await review_items(store, configuration, tenant)
+            found = None
+            if not by_cause:
+                found = await review_page(store, configuration, tenant=tenant, code=code, number=page, limit=size)
+            causes: tuple[WaitingCause, ...] = ()
+            if found is None or (found.pages > 1 and not as_json):
+                causes = await waiting_causes(store, configuration, tenant=tenant, code=code)
+            return found, causes
 
-    items = run(read())
+    found, causes = run(read())
+    now = dt.datetime.now(dt.UTC)
     if as_json:
-        typer.echo(json.dumps([_plain(item) for item in items], indent=2, ensure_ascii=False))
+        plain = [_plain(item) for item in found.items] if found else [_plain_cause(one) for one in causes]
+        typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
         return
-    print_reviews(items, output, now=dt.datetime.now(dt.UTC))
+    if causes:
+        print_causes(causes, output, now=now)
+    if found:
+        print_reviews(found, output, now=now)
+    elif not causes:
+        output.print("Nothing is in review.")
+
+
+def list_causes(
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="As the table of the documentation.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """List every cause there is: what its code means, what to do, who does it, and what is usually decided."""
+    if as_markdown:
+        typer.echo(markdown())
+    elif as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in CAUSES], indent=2, ensure_ascii=False))
+    else:
+        for cause in CAUSES:
+            title = "why a decision is refused" if cause.refuses else f"{cause.actor}, usually {_typed(cause.usual)}"
+            output.print(f"[bold]{escape(cause.code)}[/] ({title})", highlight=False)
+            output.print(indented(f"{escape(cause.means)} {escape(cause.remedy)}"), highlight=False)
 
 
 def show_review(
@@ -120,11 +164,16 @@ def resolve_review(
         int | None, typer.Option(min=1, help="Version of the mapping set, for retry-with-mapping.")
     ] = None,
     target: Annotated[
-        str | None, typer.Option(help="The journal batch in Fusion, for mark-posted. It is verified there.")
+        str | None,
+        typer.Option(
+            help="The journal batch or the invoice's number in Fusion, for mark-posted. It is verified there."
+        ),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Decide. The same decision asked for twice is taken once, so a lost answer is asked for again.
+
+    A review whose workflow is gone is begun anew for the decision.
 
     Exit code 1: refused, or nothing of this name is in review. 3: no answer in time; run the same command again.
     """
@@ -152,40 +201,69 @@ async def _resolve(
     async with open_parts(configuration, KeyRing.from_environment(os.environ)) as parts:
         item = await find_item(parts.store, configuration, document)
         decision = decision_on(item, choice, who=who, why=why, mapping_version=mapping_version, target_id=target)
-        return await decide(parts.temporal, item, decision)
+        return await decide(parts.temporal, item, decision, store=parts.store)
 
 
-def print_reviews(items: tuple[ReviewItem, ...], console: Console, *, now: dt.datetime) -> None:
-    """One block per review: who, since when, why, what to do, the command."""
-    if not items:
+def print_causes(causes: tuple[WaitingCause, ...], console: Console, *, now: dt.datetime) -> None:
+    """One line per cause: how many, since when, what it means and who acts."""
+    table = Table("count", "oldest", "code", "what it means", "who", box=None, header_style="dim")
+    table.columns[0].justify = table.columns[1].justify = "right"
+    for one in causes:
+        table.add_row(str(one.count), age(now - one.oldest), one.code, escape(one.cause.means), one.cause.actor)
+    console.print(table)
+    console.print()
+
+
+def print_reviews(found: ReviewPage, console: Console, *, now: dt.datetime) -> None:
+    """One block per review: since when, why, what to do, who acts, the command."""
+    if not found.total:
         console.print("Nothing is in review.")
         return
-    for item in items:
+    for item in found.items:
         problem = item.problems[0]
         more = f" (and {len(item.problems) - 1} more: `review show`)" if len(item.problems) > 1 else ""
         console.print(f"[bold]{escape(item.name)}[/], for {age(now - item.since)}", highlight=False)
         console.print(indented(f"{escape(problem.sentence)}{escape(more)}"), highlight=False)
-        console.print(indented(escape(problem.remedy)), highlight=False)
+        console.print(
+            indented(f"{escape(problem.remedy)} [dim]({problem.code}: {item.cause.actor})[/]"), highlight=False
+        )
         console.print(f"    [cyan]{escape(item.command)}[/]", highlight=False, soft_wrap=True)
-    count = len(items)
-    console.print(f"\n{count} in review", highlight=False)
+    console.print(f"\n{found.total} in review", highlight=False)
+    if found.pages > 1:
+        onward = f"; go on with --page {found.number + 1}" if found.number < found.pages else ""
+        console.print(f"page {found.number} of {found.pages}{onward}", highlight=False)
 
 
 def print_review(item: ReviewItem, console: Console, *, now: dt.datetime) -> None:
     console.print(f"[bold]{escape(item.name)}[/], for {age(now - item.since)}", highlight=False)
     console.print(f"workflow {escape(item.workflow_id)}, tenant {escape(item.tenant)}", highlight=False, soft_wrap=True)
     for problem in item.problems:
+        cause = cause_of(problem.code)
+        heals = " Released by itself when a new version of the mapping set is deployed." if cause.mapping_heals else ""
         console.print(f"\n[red]{escape(problem.code)}[/]: {escape(problem.sentence)}", highlight=False)
-        console.print(indented(escape(problem.remedy)), highlight=False)
+        console.print(indented(f"{escape(problem.remedy)}{heals}"), highlight=False)
+        console.print(indented(f"[dim]{escape(cause.means)} Who acts: {cause.actor}.[/]"), highlight=False)
     console.print("\nDecisions:")
     choices = tuple(CHOICES.values()) if item.kind == "document" else (CHOICES[Resolution.RETRY],)
     for choice in choices:
-        command = resolving_command(item.short_ids[0], choice) + _EXTRA.get(choice, "")
-        console.print(f"    [cyan]{escape(command)}[/]", highlight=False, soft_wrap=True)
+        usual = "  (usual)" if choice == (item.cause.usual if item.kind == "document" else "retry") else ""
+        command = resolving_command(item.short_ids[0], choice)
+        console.print(f"    [cyan]{escape(command)}[/]{usual}", highlight=False, soft_wrap=True)
 
 
-_EXTRA: dict[str, str] = {"retry_with_mapping": " --mapping-version VERSION", "mark_posted": " --target BATCH"}
+def _typed(choice: Choice) -> str:
+    return choice.replace("_", "-")
 
 
 def _plain(item: ReviewItem) -> dict[str, object]:
-    return {**item.model_dump(mode="json"), "command": item.command}
+    causes = [cause_of(problem.code) for problem in item.problems]
+    return {
+        **item.model_dump(mode="json"),
+        "causes": [one.model_dump(mode="json", include={"code", "means", "actor", "mapping_heals"}) for one in causes],
+        "actor": item.cause.actor.value,
+        "command": item.command,
+    }
+
+
+def _plain_cause(one: WaitingCause) -> dict[str, object]:
+    return {**one.cause.model_dump(mode="json"), **one.model_dump(mode="json")}

@@ -3,7 +3,6 @@
 import datetime as dt
 import hashlib
 import shlex
-from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
@@ -11,22 +10,17 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import names
+from contracts.causes import Cause, Choice, leading_cause
 from contracts.configuration import Configuration
 from contracts.flow import Decided, Decision
 from contracts.journal import Problem
 from contracts.model import Frozen, Instant
+from runtime.operations.lost_reviews import decide_anew, problem_of_group, problems_of_document
 from store import Store
 from store.rows import DocumentRow, GroupRow, GroupState
 
-Choice = Literal["retry", "retry_with_mapping", "mark_posted", "skip"]
-
 PATIENCE: Final = dt.timedelta(seconds=30)
 """How long an answer is waited for. Marking as posted asks Fusion first."""
-
-USUAL: Final[Mapping[str, Choice]] = {
-    "edited_after_posting": "skip",
-}
-"""What usually resolves a problem, by its code; everything else is retried once its cause is repaired."""
 
 
 class DecisionError(Exception):
@@ -52,46 +46,68 @@ class ReviewItem(Frozen):
     """What a person may type instead of the workflow id, clearest first: `bc-us/1024`, `1024`."""
     tenant: str
     integration: str = ""
+    connection: str
+    """Of a document its source, of a group its Fusion connection."""
+    document_id: str
+    """Of a group its number."""
     since: Instant
     problems: tuple[Problem, ...]
 
     @property
+    def cause(self) -> Cause:
+        return leading_cause(self.problems)
+
+    @property
     def command(self) -> str:
         """The command that usually resolves it, to be completed with a name and a reason."""
-        code = self.problems[0].code if self.problems else ""
-        usual = USUAL.get(code, "retry") if self.kind == "document" else "retry"
-        return resolving_command(self.short_ids[0], usual)
+        return resolving_command(self.short_ids[0], self.cause.usual if self.kind == "document" else "retry")
+
+
+_NEEDED: Final[dict[Choice, str]] = {
+    "retry_with_mapping": " --mapping-version VERSION",
+    "mark_posted": " --target NAME",
+}
 
 
 def resolving_command(item: str, choice: Choice) -> str:
     """E.g. `ml-connector review resolve bc-us/1024 retry --who NAME --why REASON`."""
-    return f"ml-connector review resolve {shlex.quote(item)} {choice.replace('_', '-')} --who NAME --why REASON"
+    typed = f"{choice.replace('_', '-')} --who NAME --why REASON{_NEEDED.get(choice, '')}"
+    return f"ml-connector review resolve {shlex.quote(item)} {typed}"
 
 
 async def review_items(store: Store, configuration: Configuration, tenant: str | None = None) -> tuple[ReviewItem, ...]:
-    """Documents and journal groups in review, longest waiting first."""
-    items = [_document(row) for row in await store.documents.review_list(tenant)]
-    for group in await store.groups.open_groups():
-        if group.state is GroupState.REVIEW:
-            item = _group(group, configuration)
-            if tenant in (None, item.tenant):
-                items.append(item)
+    """Documents and journal groups in review, longest waiting first. For pages see `review_pages`."""
+    items = [document_item(row) for row in await store.documents.review_list(tenant)]
+    items += await group_items(store, configuration, tenant)
     return tuple(sorted(items, key=lambda item: item.since))
+
+
+async def group_items(store: Store, configuration: Configuration, tenant: str | None = None) -> list[ReviewItem]:
+    """The journal groups among them, longest waiting first."""
+    groups = [one for one in await store.groups.open_groups() if one.state is GroupState.REVIEW]
+    items = [_group(group, configuration) for group in groups]
+    return sorted((item for item in items if tenant in (None, item.tenant)), key=lambda item: item.since)
 
 
 async def find_item(store: Store, configuration: Configuration, wanted: str) -> ReviewItem:
     """By workflow id, `connection/order`, order id or group id. Raises `NotInReviewError`, `DecisionError`."""
-    items = [
-        item
-        for item in await review_items(store, configuration)
-        if wanted == item.workflow_id or wanted in item.short_ids
-    ]
+    items = [item for item in await group_items(store, configuration) if wanted in (item.workflow_id, *item.short_ids)]
+    connection, document_id = _place(wanted)
+    items += [document_item(row) for row in await store.documents.in_review(document_id, connection)]
     if len(items) == 1:
         return items[0]
     if items:
         several = ", ".join(item.short_ids[0] for item in items)
         raise DecisionError(f"{wanted} is in review more than once: {several}. Name one of these.")
     raise NotInReviewError(await _why_not(store, configuration, wanted))
+
+
+def _place(wanted: str) -> tuple[str | None, str]:
+    """Source connection, if one is named, and document id."""
+    prefix = f"{names.ORDER_TO_JOURNAL}:"
+    tail = wanted.removeprefix(prefix).replace(":", "/", 1) if wanted.startswith(prefix) else wanted
+    connection, _, document_id = tail.rpartition("/")
+    return connection or None, document_id
 
 
 def decision_on(
@@ -115,7 +131,8 @@ def decision_on(
         raise DecisionError("retry-with-mapping, and only that, needs --mapping-version.")
     if (kind == "mark_posted") != bool(target_id):
         raise DecisionError(
-            "mark-posted, and only that, needs --target: the journal batch that Fusion shows. It is verified there."
+            "mark-posted, and only that, needs --target: the journal batch or invoice number, as Fusion shows it. "
+            "It is verified there."
         )
     parts = (item.workflow_id, item.since.isoformat(), kind, who, why, str(mapping_version or ""), target_id or "")
     digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
@@ -129,17 +146,22 @@ def decision_on(
     )
 
 
-async def decide(client: Client, item: ReviewItem, decision: Decision, *, patience: dt.timedelta = PATIENCE) -> Decided:
+async def decide(
+    client: Client,
+    item: ReviewItem,
+    decision: Decision,
+    *,
+    store: Store | None = None,
+    patience: dt.timedelta = PATIENCE,
+) -> Decided:
     """Carry the decision to the workflow and wait for its answer.
 
-    The update id is the decision id: a decision whose answer was lost is asked again and applied once. Raises
+    The update id is the decision id: a decision whose answer was lost is asked again and applied once. With the store
+    at hand a review whose workflow is gone, terminated or past its retention, is begun anew for the decision. Raises
     `NotInReviewError`, `UnansweredError`, and `DecisionError` when the workflow refuses it.
     """
-    handle = client.get_workflow_handle(item.workflow_id)
     try:
-        answer: Any = await handle.execute_update(
-            names.DECIDE, decision, id=decision.id, result_type=Decided, rpc_timeout=patience
-        )
+        return await _ask(client, item, decision, store, patience)
     except WorkflowUpdateFailedError as refused:
         raise _refusal(item, refused) from refused
     except WorkflowUpdateRPCTimeoutOrCancelledError as silent:
@@ -155,6 +177,24 @@ async def decide(client: Client, item: ReviewItem, decision: Decision, *, patien
         raise DecisionError(
             f"Temporal did not take the decision about {item.name} ({error.status.name.lower()}). Ask again."
         ) from error
+
+
+async def _ask(
+    client: Client, item: ReviewItem, decision: Decision, store: Store | None, patience: dt.timedelta
+) -> Decided:
+    try:
+        answer: Any = await client.get_workflow_handle(item.workflow_id).execute_update(
+            names.DECIDE, decision, id=decision.id, result_type=Decided, rpc_timeout=patience
+        )
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND or store is None:
+            raise
+        anew = await decide_anew(
+            client, store, item.kind, item.connection, item.document_id, decision, patience=patience
+        )
+        if anew is None:
+            raise
+        return anew
     if not isinstance(answer, Decided):
         raise TypeError(f"a decision is answered by `Decided`, not by {type(answer).__name__}")
     return answer
@@ -177,10 +217,7 @@ def _unanswered(item: ReviewItem, decision: Decision, patience: dt.timedelta) ->
     )
 
 
-def _document(row: DocumentRow) -> ReviewItem:
-    problems = row.problems or (
-        Problem(code="needs_review", sentence=row.reason, remedy="Repair the cause, then retry."),
-    )
+def document_item(row: DocumentRow) -> ReviewItem:
     return ReviewItem(
         workflow_id=names.order_to_journal_id(row.connection, row.id),
         kind="document",
@@ -188,8 +225,10 @@ def _document(row: DocumentRow) -> ReviewItem:
         short_ids=(f"{row.connection}/{row.id}", row.id),
         tenant=row.tenant,
         integration=row.integration,
+        connection=row.connection,
+        document_id=row.id,
         since=row.at,
-        problems=problems,
+        problems=problems_of_document(row),
     )
 
 
@@ -198,30 +237,24 @@ def _group(group: GroupRow, configuration: Configuration) -> ReviewItem:
         tenant = configuration.connection(group.fusion).tenant
     except KeyError:
         tenant = ""
-    found = group.evidence.get("problem")
-    problem = (
-        Problem.model_validate(found)
-        if found
-        else Problem(code="needs_review", sentence="Its import waits for a person.", remedy="Look into it, then retry.")
-    )
     return ReviewItem(
         workflow_id=names.journal_import_id(group.fusion, group.ledger, group.group_id),
         kind="journal_group",
         name=f"Journal group {group.group_id} ({group.fusion}, {group.ledger})",
         short_ids=(str(group.group_id),),
         tenant=tenant,
+        connection=group.fusion,
+        document_id=str(group.group_id),
         since=group.submitted_at or group.marked_at or group.sealed_at,
-        problems=(problem,),
+        problems=(problem_of_group(group),),
     )
 
 
 async def _why_not(store: Store, configuration: Configuration, wanted: str) -> str:
     """What is known of something that is not in review."""
-    prefix = f"{names.ORDER_TO_JOURNAL}:"
-    tail = wanted.removeprefix(prefix).replace(":", "/", 1) if wanted.startswith(prefix) else wanted
-    connection, _, order_id = tail.rpartition("/")
+    connection, order_id = _place(wanted)
     for one in configuration.connections:
-        if connection in ("", one.id):
+        if connection in (None, one.id):
             row = await store.documents.get(one.id, "order", order_id)
             if row is not None:
                 state = row.state.value.replace("_", " ")

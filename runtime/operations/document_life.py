@@ -1,12 +1,16 @@
 """The whole life of one document: what announced it, what was read, how each line was booked, and what became of it."""
 
+from clients.oracle_fusion.invoice_document import INVOICES
 from contracts import names
 from contracts.configuration import BigCommerceConnection, Configuration
+from contracts.flow import State
 from contracts.journal import Journal
 from contracts.model import Frozen, Instant
-from runtime.operations.deciding import ReviewItem, review_items
+from contracts.receivable import Invoice
+from runtime.operations.deciding import ReviewItem, document_item, group_items
 from runtime.operations.ledger_journals import KIND
 from store import Store
+from store.creation import CreationRow
 from store.overview import Membership
 from store.rows import AuditRow, DocumentRow, PostingRow, Receipt
 
@@ -39,6 +43,14 @@ class BookedJournal(Frozen):
     groups: tuple[Membership, ...] = ()
 
 
+class BookedInvoice(Frozen):
+    """An invoice of the document as intended or sent last."""
+
+    creation: CreationRow
+    invoice: Invoice | None = None
+    """None for one that a person closed before anything was intended."""
+
+
 class Life(Frozen):
     connection: str
     document_id: str
@@ -49,6 +61,7 @@ class Life(Frozen):
     events: tuple[AuditRow, ...]
     """Oldest first; `payload` is the original as the source sent it, where it was asked for."""
     journals: tuple[BookedJournal, ...]
+    invoices: tuple[BookedInvoice, ...] = ()
     review: ReviewItem | None = None
 
     @property
@@ -68,7 +81,7 @@ class Life(Frozen):
 
     @property
     def known(self) -> bool:
-        return bool(self.document or self.deliveries or self.events or self.journals)
+        return bool(self.document or self.deliveries or self.events or self.journals or self.invoices)
 
 
 async def life_of(
@@ -117,7 +130,9 @@ async def _life(store: Store, configuration: Configuration, connection: str, ord
         )
         for posting in await store.journals.postings_of(connection, KIND, order_id)
     ]
-    waiting = await review_items(store, configuration) if document or journals else ()
+    waiting = await group_items(store, configuration) if journals else []
+    if document and document.state is State.NEEDS_REVIEW:
+        waiting.append(document_item(document))
     reviewed = {workflow_id} | {
         names.journal_import_id(one.group.fusion, one.group.ledger, one.group.group_id)
         for booked in journals
@@ -132,8 +147,18 @@ async def _life(store: Store, configuration: Configuration, connection: str, ord
         deliveries=await store.deliveries.receipts(connection, workflow_id=workflow_id, limit=RECEIPTS),
         events=await store.audit.of(connection, KIND, order_id, payloads=payloads),
         journals=tuple(journals),
+        invoices=await _invoices(store, connection, order_id),
         review=next((item for item in waiting if item.workflow_id in reviewed), None),
     )
+
+
+async def _invoices(store: Store, connection: str, order_id: str) -> tuple[BookedInvoice, ...]:
+    booked = []
+    for creation in await store.creations.creations_of(connection, KIND, order_id):
+        content = await store.creations.content(creation.reference)
+        invoice = Invoice.model_validate_json(content) if content and creation.resource == INVOICES else None
+        booked.append(BookedInvoice(creation=creation, invoice=invoice))
+    return tuple(booked)
 
 
 def _delivered(receipt: Receipt) -> Moment:
