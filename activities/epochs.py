@@ -34,6 +34,7 @@ class EpochGuard:
         self._clock = clock
         self._highest = 0
         self._told = 0
+        self._told_at: float | None = None
         self._asked_at: float | None = None
 
     async def behind(self, seen: int = 0, *, at_most: float = REMEMBERED_FOR) -> str:
@@ -55,9 +56,13 @@ class EpochGuard:
         self._highest = max(self._highest, await self._epochs.current())
         return self._highest
 
-    async def tell(self, epoch: int) -> None:
-        """Durable outside the store when this returns."""
-        if epoch <= self._told:
+    async def tell(self, epoch: int, *, every: float = 0.0) -> None:
+        """Durable outside the store when this returns.
+
+        `every`: creates look before they send, so for them it is enough that a backup older than so many seconds is
+        noticed; each word costs an action.
+        """
+        if epoch <= self._told or (self._told_at is not None and self._clock() - self._told_at < every):
             return
         start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             names.STORE_EPOCH,
@@ -70,7 +75,7 @@ class EpochGuard:
         known = await self._temporal.execute_update_with_start_workflow(
             names.SEEN, StoreEpoch(number=epoch), start_workflow_operation=start, result_type=StoreEpoch
         )
-        self._told = max(self._told, epoch)
+        self._told, self._told_at = max(self._told, epoch), self._clock()
         self._highest = max(self._highest, known.number)
 
     async def kept(self) -> int:

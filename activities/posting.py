@@ -51,6 +51,10 @@ class Absence(Frozen):
     seconds: float = 0.0
 
 
+TOLD_EVERY: Final = 60.0
+"""Seconds between two words to the keeper of epochs: every attempt looks before it sends anyway."""
+
+
 class Posting(Generic[Document, Hit]):
     """One step of one document. Made anew for every attempt."""
 
@@ -157,7 +161,7 @@ class Posting(Generic[Document, Hit]):
             return self._in_doubt(later)
         self._epoch = epoch
         try:
-            await self._parts.epochs.tell(epoch)
+            await self._parts.epochs.tell(epoch, every=TOLD_EVERY)
         except BaseException:
             await self._creations.release(reference, self._token)
             raise
@@ -398,6 +402,8 @@ class Posting(Generic[Document, Hit]):
             currency=facts.currency,
             total=facts.total,
             accounting_date=facts.accounting_date,
+            date_moved=facts.date_moved,
+            suspense=facts.suspense,
             fingerprint=self._subject.fingerprint,
             job=self._subject.job,
             content=self._resource.dump(document),

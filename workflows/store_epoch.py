@@ -21,7 +21,8 @@ class StoreEpochKeeper:
         workflow.upsert_memo({names.EPOCH: self.number})
         await workflow.wait_condition(lambda: workflow.info().is_continue_as_new_suggested())
         await workflow.wait_condition(workflow.all_handlers_finished)
-        workflow.continue_as_new(StoreEpoch(number=self.number))
+        # The new run shows it from its first moment, before anybody has worked on it.
+        workflow.continue_as_new(StoreEpoch(number=self.number), memo={names.EPOCH: self.number})
 
     @workflow.update(name=names.SEEN)
     async def see(self, epoch: StoreEpoch) -> StoreEpoch:
