@@ -9,6 +9,7 @@ from temporalio.client import Client
 from activities.epochs import EpochGuard
 from activities.facts import ReferenceFacts
 from activities.gates import Gates
+from activities.sharing import Sharing
 from activities.shops import Shop
 from clients.oracle_fusion import FusionClient
 from contracts.configuration import Books, Configuration, FusionConnection, ImportPolicy, Integration
@@ -36,6 +37,8 @@ class Collaborators:
     clock: Callable[[], datetime] = utc_now
     facts: ReferenceFacts = field(default_factory=ReferenceFacts)
     gates: Gates = field(default_factory=Gates)
+    sharing: Sharing | None = None
+    """With the other processes that call the same accounts; None where there are none."""
     epochs: EpochGuard = field(init=False)
 
     def __post_init__(self) -> None:

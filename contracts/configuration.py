@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, HttpUrl, model_validator
 from contracts.journal import Purpose
 from contracts.model import Frozen
 from contracts.receivable import ReferenceHome, TaxCode
+from contracts.worker_groups import DEFAULT_GROUP, WorkerGroup
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 """Ids appear in URLs, workflow ids and references: lower case, digits and hyphens, at most 40 characters."""
@@ -386,6 +387,9 @@ class Configuration(Frozen):
     gateway: GatewaySettings = GatewaySettings()
     console: ConsoleSettings = ConsoleSettings()
     audit: AuditSettings = AuditSettings()
+    worker_groups: tuple[WorkerGroup, ...] = ()
+    workers_expected: int = Field(default=2, ge=1)
+    """Worker processes that run at once, in every group: what `check` plans with."""
 
     def connection(self, connection_id: str) -> FusionConnection | BigCommerceConnection:
         """Raises `KeyError` with the id."""
@@ -400,3 +404,8 @@ class Configuration(Frozen):
     def integrations_of(self, connection_id: str) -> tuple[Integration, ...]:
         """The integrations whose source is this connection."""
         return tuple(one for one in self.integrations if one.source == connection_id)
+
+    def group_of(self, connection_id: str) -> str:
+        """The worker group that serves a connection. Raises `KeyError` with the id."""
+        tenant = self.connection(connection_id).tenant
+        return next((group.name for group in self.worker_groups if group.holds(connection_id, tenant)), DEFAULT_GROUP)

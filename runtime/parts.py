@@ -10,9 +10,11 @@ from activities.collaborators import Collaborators
 from activities.gates import Gate, Gates
 from activities.marks import StoreMarks
 from activities.proofs import Identify
+from activities.sharing import Sharing
 from activities.shops import Shop
 from clients.bigcommerce import BigCommerceClient
 from clients.errors import SignInRefused
+from clients.limiter import Share
 from clients.oracle_fusion import FusionClient
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection
 from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET, SIGN_IN_SECRET
@@ -82,13 +84,14 @@ async def open_parts(
         shops: dict[str, Shop] = {}
         fusions: dict[str, FusionClient] = {}
         gates = Gates()
+        sharing = await stack.enter_async_context(Sharing(store.presence, configuration.group_of))
         for connection in configuration.connections:
             if isinstance(connection, FusionConnection):
-                fusion = _fusion(store, connection, gates)
+                fusion = _fusion(store, connection, gates, sharing.share(connection.id))
                 stack.push_async_callback(fusion.aclose)
                 fusions[connection.id] = fusion
             else:
-                shop = _shop(store, connection, gates)
+                shop = _shop(store, connection, gates, sharing.share(connection.id))
                 stack.push_async_callback(shop.aclose)
                 shops[connection.id] = BigCommerceShop(
                     shop, customer_groups=_asks_for_customer_group(configuration, connection.id)
@@ -102,18 +105,21 @@ async def open_parts(
             temporal=client,
             starter=TemporalStarter(client),
             gates=gates,
+            sharing=sharing,
         )
 
 
-def _fusion(store: Store, connection: FusionConnection, gates: Gates) -> FusionClient:
+def _fusion(store: Store, connection: FusionConnection, gates: Gates, share: Share) -> FusionClient:
     gate = gates.add(_gate(store, connection, lambda: client.account()))
-    client = FusionClient(connection, secret_of(store, connection, CLIENT_SECRET, uses=gate.uses), watch=gate)
+    secret = secret_of(store, connection, CLIENT_SECRET, uses=gate.uses)
+    client = FusionClient(connection, secret, watch=gate, share=share)
     return client
 
 
-def _shop(store: Store, connection: BigCommerceConnection, gates: Gates) -> BigCommerceClient:
+def _shop(store: Store, connection: BigCommerceConnection, gates: Gates, share: Share) -> BigCommerceClient:
     gate = gates.add(_gate(store, connection, lambda: client.account()))
-    client = BigCommerceClient(connection, secret_of(store, connection, ACCESS_TOKEN, uses=gate.uses), watch=gate)
+    secret = secret_of(store, connection, ACCESS_TOKEN, uses=gate.uses)
+    client = BigCommerceClient(connection, secret, watch=gate, share=share)
     return client
 
 

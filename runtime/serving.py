@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -61,13 +61,18 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-async def serve_worker(configuration: Configuration, keys: KeyRing, stop: asyncio.Event) -> None:
-    """A worker until `stop`; at boot it brings tables, search attributes and schedules up to date."""
+async def serve_worker(
+    configuration: Configuration, keys: KeyRing, stop: asyncio.Event, groups: Collection[str] | None = None
+) -> None:
+    """A worker until `stop`; at boot it brings tables, search attributes and schedules up to date.
+
+    `groups`: worker groups whose connections it serves; all by default.
+    """
     client = await _client(configuration, keys)
     await register_search_attributes(client)
     async with open_parts(configuration, keys, temporal=client, migrate=True) as parts:
         await sync_schedules(client, configuration)
-        await run_worker(client, parts, stop)
+        await run_worker(client, parts, stop, groups=groups)
 
 
 async def serve_gateway(configuration: Configuration, keys: KeyRing, stop: asyncio.Event) -> None:

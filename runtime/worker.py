@@ -1,17 +1,18 @@
 """The worker: workflows and store-bound steps on one queue, and one rate-limited queue per vendor account."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import timedelta
 from typing import Any, Final
 
 import structlog
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
 from activities.audit_sealing import AuditSealingActivities
 from activities.closing import ClosingActivities
 from activities.collaborators import Collaborators
+from activities.decisions import DecisionActivities
 from activities.fetch import FetchActivities
 from activities.importing import ImportingActivities
 from activities.lookup import LookupActivities
@@ -20,16 +21,20 @@ from activities.outcome import OutcomeActivities
 from activities.polling import PollingActivities
 from activities.posted import PostedActivities
 from activities.receivables import ReceivablesActivities
+from activities.releasing import ReleasingActivities
 from activities.sealing import SealingActivities
 from activities.staging import StagingActivities
 from activities.verify import VerifyActivities
 from contracts import names
-from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection
+from contracts.configuration import BigCommerceConnection, FusionConnection
+from runtime import pollers
+from runtime.mapping_releases import register_mapping_sets
 from workflows.audit_sealing import AuditSealing
 from workflows.journal_groups import JournalGroups
 from workflows.journal_import import JournalImport
 from workflows.order_to_journal import OrderToJournal
 from workflows.poll_orders import PollOrdersFlow, SweepOrdersFlow
+from workflows.release_review import ReleaseReview
 from workflows.store_epoch import StoreEpochKeeper
 
 WORKFLOWS: Final = (
@@ -40,6 +45,7 @@ WORKFLOWS: Final = (
     SweepOrdersFlow,
     StoreEpochKeeper,
     AuditSealing,
+    ReleaseReview,
 )
 
 CALLS_PER_FETCH: Final = 4
@@ -47,6 +53,10 @@ CALLS_PER_FETCH: Final = 4
 CALLS_PER_IMPORT_STEP: Final = 3
 SHOP_WINDOW: Final = 30.0
 """Seconds of a shop's quota window."""
+STEADY: Final = 0.8
+"""Of a limit, what workers let through one call after another: tasks that come faster would only wait in them."""
+VENDOR_STEPS: Final = 20
+"""Steps of one connection at once in a worker. They wait for the vendor, and the vendor's limit is for all workers."""
 
 Activity = Callable[..., Any]
 
@@ -70,6 +80,8 @@ def store_activities(parts: Collaborators) -> list[Activity]:
         closing.review_group,
         verify.verify_journal,
         AuditSealingActivities(parts).seal_audit,
+        DecisionActivities(parts).record_decision,
+        ReleasingActivities(parts).release_reviews,
     ]
 
 
@@ -92,50 +104,85 @@ def vendor_activities(parts: Collaborators, connection: FusionConnection | BigCo
 def activities_per_second(connection: FusionConnection | BigCommerceConnection) -> float:
     """What the server lets through to all workers of the account together."""
     if isinstance(connection, FusionConnection):
-        return connection.requests_per_minute / 60 / CALLS_PER_IMPORT_STEP
-    return connection.requests_per_window / SHOP_WINDOW / CALLS_PER_FETCH
+        return STEADY * connection.requests_per_minute / 60 / CALLS_PER_IMPORT_STEP
+    return STEADY * connection.requests_per_window / SHOP_WINDOW / CALLS_PER_FETCH
 
 
-def active_connections(configuration: Configuration) -> tuple[FusionConnection | BigCommerceConnection, ...]:
-    """Connections that an integration uses: the others get no queue and no pollers."""
-    used = {one.fusion for one in configuration.integrations} | {one.source for one in configuration.integrations}
-    return tuple(connection for connection in configuration.connections if connection.id in used)
-
-
-def build_workers(client: Client, parts: Collaborators, *, grace: float = 30.0) -> Iterator[Worker]:
-    """One worker per queue. `grace`: seconds that running activities get to finish when the process is told to stop."""
-    drain = timedelta(seconds=grace)
-    yield Worker(
+def build_common_worker(client: Client, parts: Collaborators, *, grace: float = 30.0) -> Worker:
+    """For workflows, and for steps that call no vendor. `grace`: as of `build_vendor_workers`."""
+    return Worker(
         client,
         task_queue=names.WORKFLOW_QUEUE,
         workflows=WORKFLOWS,
         activities=store_activities(parts),
         max_cached_workflows=2000,
-        graceful_shutdown_timeout=drain,
+        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(pollers.WORKFLOW_POLLERS),
+        activity_task_poller_behavior=PollerBehaviorSimpleMaximum(pollers.STORE_POLLERS),
+        graceful_shutdown_timeout=timedelta(seconds=grace),
     )
-    for connection in active_connections(parts.configuration):
+
+
+def build_vendor_workers(
+    client: Client, parts: Collaborators, groups: Collection[str], *, grace: float = 30.0
+) -> Iterator[Worker]:
+    """One per connection of these worker groups.
+
+    `grace`: seconds that running activities get to finish when the process is told to stop.
+    """
+    polling = PollerBehaviorSimpleMaximum(pollers.vendor_pollers(parts.configuration))
+    for connection in pollers.served_by(parts.configuration, groups):
         yield Worker(
             client,
             task_queue=names.vendor_queue(connection.id),
             activities=vendor_activities(parts, connection),
-            max_concurrent_activities=50,
+            max_concurrent_activities=VENDOR_STEPS,
             max_task_queue_activities_per_second=activities_per_second(connection),
-            graceful_shutdown_timeout=drain,
+            activity_task_poller_behavior=polling,
+            graceful_shutdown_timeout=timedelta(seconds=grace),
         )
 
 
-async def run_worker(client: Client, parts: Collaborators, stop: asyncio.Event, *, grace: float = 30.0) -> None:
-    """Runs until `stop` is set, then drains: no new tasks, running ones finish. A fatal error ends the process."""
-    for mapping_set in parts.configuration.mapping_sets:
-        await parts.store.mapping_sets.register(mapping_set)
-    workers = list(build_workers(client, parts, grace=grace))
-    runs = [asyncio.create_task(worker.run()) for worker in workers]
+async def run_worker(
+    client: Client,
+    parts: Collaborators,
+    stop: asyncio.Event,
+    *,
+    grace: float = 30.0,
+    groups: Collection[str] | None = None,
+) -> None:
+    """Runs until `stop` is set, then drains: no new tasks, running ones finish. A fatal error ends the process.
+
+    `groups`: worker groups whose connections are served; all by default. Their tasks are taken once this process has
+    its part of what the accounts allow.
+    """
+    await register_mapping_sets(client, parts)
+    served = pollers.groups(parts.configuration) if groups is None else groups
+    workers: list[Worker] = []
+    runs: list[asyncio.Task[None]] = []
     stopping = asyncio.create_task(stop.wait())
-    _log.info("worker is up", queues=[worker.task_queue for worker in workers])
+    joining = asyncio.create_task(_join(parts, served))
+
+    def start(more: Iterable[Worker]) -> None:
+        for worker in more:
+            workers.append(worker)
+            runs.append(asyncio.create_task(worker.run()))
+
     try:
-        await asyncio.wait([*runs, stopping], return_when=asyncio.FIRST_COMPLETED)
+        start([build_common_worker(client, parts, grace=grace)])
+        await asyncio.wait([*runs, joining, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if joining.done() and not stop.is_set():
+            joining.result()
+            start(build_vendor_workers(client, parts, served, grace=grace))
+            _log.info("worker is up", groups=list(served), queues=len(workers))
+            await asyncio.wait([*runs, stopping], return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()
+        joining.cancel()
         await asyncio.gather(*(worker.shutdown() for worker in workers))
         await asyncio.gather(*runs)
         _log.info("worker has drained")
+
+
+async def _join(parts: Collaborators, groups: Collection[str]) -> None:
+    if parts.sharing is not None:
+        await parts.sharing.join(groups)

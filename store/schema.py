@@ -263,10 +263,12 @@ creations = Table(
 workers = Table(
     "workers",
     metadata,
-    Column("id", String(80), primary_key=True),
+    Column("id", String(80), nullable=False),
+    Column("scope", String(40), nullable=False),
     Column("host", String(120), nullable=False),
     Column("started_at", UtcInstant, nullable=False),
     Column("seen_at", UtcInstant, nullable=False),
+    PrimaryKeyConstraint("id", "scope"),
 )
 
 cross_references = Table(

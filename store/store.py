@@ -28,6 +28,7 @@ from store.journals import Journals
 from store.mapping_sets import MappingSets
 from store.overview import Overview
 from store.postgresql_database import PostgreSQLDatabase
+from store.presence import Presence
 from store.reconciliations import Reconciliations
 from store.recoveries import Recoveries
 from store.rewrapping import count_by_key, rewrap
@@ -87,6 +88,7 @@ class Store:
         self.epochs = Epochs(database)
         self.recoveries = Recoveries(database)
         self.overview = Overview(database)
+        self.presence = Presence(database)
 
     @classmethod
     def open(cls, url: str, vault: Vault, *, pool_size: int = 10) -> Self:

@@ -13,7 +13,7 @@ from clients.bigcommerce.catalog import Categories
 from clients.bigcommerce.orders import Orders
 from clients.bigcommerce.wire import Reader, read_allowance, read_error
 from clients.http import UNWATCHED, VendorHttp, Watch
-from clients.limiter import Limiter
+from clients.limiter import ALONE, Limiter, Share
 from contracts.bigcommerce import Customer, Hook, OrderDocument, OrderListing, StoreCurrency, StoreInformation
 from contracts.configuration import BigCommerceConnection
 
@@ -26,8 +26,8 @@ class BigCommerceClient:
     """Reads orders, catalog and settings of one store, and registers webhooks. One instance for the process's life.
 
     `token` gives the newest access token of the API account; it is asked again when the shop refuses the last one.
-    Every method raises `clients.errors.VendorError`. `watch` sees how each call ends; `transport` replaces the network
-    in tests.
+    Every method raises `clients.errors.VendorError`. `watch` sees how each call ends, `share` says which part of
+    the quota is this process's; `transport` replaces the network in tests.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class BigCommerceClient:
         token: Callable[[], Awaitable[str]],
         *,
         watch: Watch = UNWATCHED,
+        share: Share = ALONE,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -46,7 +47,7 @@ class BigCommerceClient:
             connection=connection.id,
             base_url=f"{str(connection.base_url).rstrip('/')}/stores/{connection.store_hash}",
             timeout=connection.timeout,
-            limiter=Limiter(calls=connection.requests_per_window, window=WINDOW),
+            limiter=Limiter(calls=connection.requests_per_window, window=WINDOW, share=share),
             auth=HeaderToken("X-Auth-Token", token),
             headers={"Accept": "application/json"},
             error_reader=read_error,

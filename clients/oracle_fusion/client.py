@@ -7,6 +7,7 @@ import httpx
 from clients.accounts import Account, account
 from clients.authentication import Secret
 from clients.http import UNWATCHED, Watch
+from clients.limiter import ALONE, Share
 from clients.oracle_fusion.journal_import import JournalImports
 from clients.oracle_fusion.journals import PostedJournals
 from clients.oracle_fusion.models import Description, Pod
@@ -26,10 +27,11 @@ class FusionClient(ReferenceData, JournalImports, PostedJournals, ReceivablesInv
         secret: Secret,
         *,
         watch: Watch = UNWATCHED,
+        share: Share = ALONE,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.connection = connection
-        rest = FusionRest(connection, secret, transport, watch)
+        rest = FusionRest(connection, secret, transport, watch, share)
         ReferenceData.__init__(self, rest)
         JournalImports.__init__(self, rest)
         PostedJournals.__init__(self, rest)

@@ -13,12 +13,14 @@ import httpx
 from clients.authentication import ClientCredentials, Secret
 from clients.errors import InDoubt
 from clients.http import UNWATCHED, VendorHttp, Watch
-from clients.limiter import Limiter
+from clients.limiter import ALONE, Limiter, Share
 from clients.oracle_fusion.errors import read_error
 from contracts.configuration import FusionConnection
 
 RESOURCES: Final = "fscmRestApi/resources/11.13.18.05"
 SCHEDULER: Final = "ess/rest/scheduler/v1/requests"
+WINDOW: Final = 60.0
+"""Seconds in which `requests_per_minute` is counted."""
 PAGE: Final = 499
 """The vendor's maximum is 500; 499 is reported as the largest that never loses rows."""
 
@@ -54,6 +56,7 @@ class FusionRest:
         secret: Secret,
         transport: httpx.AsyncBaseTransport | None = None,
         watch: Watch = UNWATCHED,
+        share: Share = ALONE,
     ) -> None:
         self.connection = connection
         self._auth = ClientCredentials(
@@ -71,7 +74,7 @@ class FusionRest:
             connection=connection.id,
             base_url=str(connection.base_url),
             timeout=connection.timeout,
-            limiter=Limiter(calls=connection.requests_per_minute, window=60.0),
+            limiter=Limiter(calls=connection.requests_per_minute, window=WINDOW, share=share),
             auth=self._auth,
             headers={
                 "Accept": "application/json, application/vnd.oracle.adf.error+json",

@@ -21,8 +21,13 @@ class Probes:
     shops: Mapping[str, ShopProbe] = field(default_factory=dict)
 
 
-async def check(file: ConfigurationFile, probes: Probes, *, today: dt.date, workers: int = 1) -> tuple[Finding, ...]:
-    """Findings of a configuration that loads, grouped by subject. `workers`: processes planned for one namespace."""
+async def check(
+    file: ConfigurationFile, probes: Probes, *, today: dt.date, workers: int | None = None
+) -> tuple[Finding, ...]:
+    """Findings of a configuration that loads, grouped by subject.
+
+    `workers`: processes planned for every worker group; by default what the file says.
+    """
     counts = ", ".join(
         f"{len(rows)} {name}"
         for name, rows in (

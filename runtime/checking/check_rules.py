@@ -5,16 +5,10 @@ from typing import Final
 
 from contracts.configuration import Configuration, MappingSet
 from contracts.journal import Purpose
-from contracts.names import WORKFLOW_QUEUE, vendor_queue
 from mapping.rule_coverage import unreachable
+from runtime import pollers
 from runtime.checking.findings import Finding, Level
 from runtime.configuring.configuration import ConfigurationFile
-
-POLLERS_PER_QUEUE: Final = 5
-"""The SDK's default, for workflow and for activity tasks each."""
-
-POLLER_LIMIT: Final = 1000
-"""Of a namespace: above it the server answers polls with errors (ran)."""
 
 EXPECTED: Final = (
     Purpose.REVENUE,
@@ -63,26 +57,30 @@ def rule_findings(file: ConfigurationFile) -> Iterator[Finding]:
             yield Finding(level=Level.OK, subject=subject, sentence=f"{count} rules, all of them reachable.")
 
 
-def pollers(file: ConfigurationFile, workers: int) -> int:
-    """Pollers that `workers` processes open in the namespace when each serves every queue (design rule 10)."""
-    integrations = file.configuration.integrations
-    queues = {vendor_queue(one.fusion) for one in integrations} | {vendor_queue(one.source) for one in integrations}
-    return workers * POLLERS_PER_QUEUE * (2 + len(queues))
-
-
-def poller_finding(file: ConfigurationFile, workers: int) -> Finding:
-    planned = pollers(file, workers)
-    if planned > POLLER_LIMIT:
+def poller_finding(file: ConfigurationFile, workers: int | None = None) -> Finding:
+    """Whether the namespace has room for the workers that are planned (design rule 10)."""
+    count = workers or file.configuration.workers_expected
+    planned = pollers.planned(file.configuration, count)
+    groups = pollers.groups(file.configuration)
+    who = f"{count} {'worker' if count == 1 else 'workers'}"
+    if len(groups) > 1:
+        who += f" in each of {len(groups)} groups"
+    if planned > pollers.LIMIT:
+        name, line = file.place("workers_expected")
+        queues = len(pollers.active_connections(file.configuration))
         return Finding(
             level=Level.MISTAKE,
             subject="Temporal",
-            sentence=f"{workers} workers would open {planned} pollers; a namespace serves {POLLER_LIMIT}.",
-            remedy=f"Give workers groups of connections instead of all, so that {WORKFLOW_QUEUE} and the connections' "
-            f"queues are polled by fewer, or split tenants over namespaces.",
+            sentence=f"{who} would open {planned} pollers for {queues} connections; a namespace serves "
+            f"{pollers.LIMIT}, and refuses the others.",
+            remedy="Plan fewer workers, or split the connections: worker groups ([[worker_groups]], `worker --group`) "
+            "open a connection's pollers in the workers of its group only; beyond that, another namespace.",
+            file=name,
+            line=line,
         )
     return Finding(
         level=Level.OK,
         subject="Temporal",
-        sentence=f"{workers} {'worker opens' if workers == 1 else 'workers open'} {planned} pollers; "
-        f"a namespace serves {POLLER_LIMIT}.",
+        sentence=f"{who} {'opens' if count == 1 and len(groups) == 1 else 'open'} {planned} pollers; "
+        f"a namespace serves {pollers.LIMIT}.",
     )

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
+from activities.sharing import Sharing
 from clients.bigcommerce import BigCommerceClient
 from clients.oracle_fusion import FusionClient
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection
@@ -46,6 +47,7 @@ async def open_probes(
             yield opened
             return
         opened.store = store
+        sharing = await stack.enter_async_context(Sharing(store.presence, configuration.group_of))
         for connection in configuration.connections:
             if only not in (None, connection.id):
                 continue
@@ -57,11 +59,17 @@ async def open_probes(
             opened.missing += [(connection.id, name, purpose) for name, purpose in absent.items()]
             if isinstance(connection, FusionConnection):
                 if CLIENT_SECRET not in absent:
-                    pod = FusionClient(connection, secret_of(store, connection, CLIENT_SECRET))
+                    pod = FusionClient(
+                        connection,
+                        secret_of(store, connection, CLIENT_SECRET),
+                        share=sharing.share(connection.id),
+                    )
                     stack.push_async_callback(pod.aclose)
                     opened.fusions[connection.id] = pod
             elif ACCESS_TOKEN not in absent:
-                shop = BigCommerceClient(connection, secret_of(store, connection, ACCESS_TOKEN))
+                shop = BigCommerceClient(
+                    connection, secret_of(store, connection, ACCESS_TOKEN), share=sharing.share(connection.id)
+                )
                 stack.push_async_callback(shop.aclose)
                 opened.shops[connection.id] = shop
         yield opened

@@ -23,7 +23,9 @@ def check_configuration(
     config: ConfigOption = DEFAULT_CONFIG,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no system; check the file only.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail the command too.")] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes planned for the Temporal namespace.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes of every group, instead of workers_expected.")
+    ] = None,
 ) -> None:
     """Explain every mistake in the configuration, and prove it against the systems it names.
 
@@ -36,7 +38,7 @@ def check_configuration(
     raise typer.Exit(1 if strict and level is Level.WARNING else EXIT_CODES[level])
 
 
-async def _findings(file: ConfigurationFile, *, offline: bool, workers: int) -> tuple[Finding, ...]:
+async def _findings(file: ConfigurationFile, *, offline: bool, workers: int | None) -> tuple[Finding, ...]:
     today = dt.datetime.now(dt.UTC).date()
     if offline:
         return await check(file, Probes(), today=today, workers=workers)

@@ -3,11 +3,14 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated
 
 import typer
 
 from contracts.configuration import Configuration
-from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, run
+from runtime import pollers
+from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, run
 from runtime.serving import serve_all, serve_gateway, serve_worker, stop_on_signals
 from store import KeyRing, follow_keys
 
@@ -20,9 +23,21 @@ def register(app: typer.Typer) -> None:
     app.command("up")(up)
 
 
-def worker(config: ConfigOption = DEFAULT_CONFIG) -> None:
+def worker(
+    config: ConfigOption = DEFAULT_CONFIG,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Worker group whose connections to serve; all unless named. Repeatable.")
+    ] = None,
+) -> None:
     """Run workflows and activities. Start as many as you like; each drains on SIGTERM."""
-    run(serve_until_told(serve_worker, configured(config).configuration))
+    configuration = configured(config).configuration
+    known = pollers.groups(configuration)
+    for name in group or ():
+        if name not in known:
+            fail(
+                f'There is no worker group "{name}" with connections to serve. Groups are: {", ".join(known)}.', code=2
+            )
+    run(serve_until_told(partial(serve_worker, groups=group), configuration))
 
 
 def gateway(config: ConfigOption = DEFAULT_CONFIG) -> None:

@@ -14,6 +14,7 @@ from runtime.configuring.console_agreement import console_is_encrypted, ui_is_an
 from runtime.configuring.disagreement import Disagreement
 from runtime.configuring.positions import Path
 from runtime.configuring.receivable_agreement import channels_and_books_agree, references_have_a_home, taxes_are_named
+from runtime.configuring.worker_agreement import worker_groups_agree
 
 _TEMPLATE_FIELDS: Final = frozenset({"data_access_set_id", "source_id", "ledger_id", "group_id"})
 _TEMPLATES: Final = ("parameters", "purge_parameters", "posting_parameters")
@@ -345,6 +346,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _legal_entities_fit,
     _schedules_can_run,
     _templates_fit,
+    worker_groups_agree,
     console_is_encrypted,
     ui_is_an_address,
 )

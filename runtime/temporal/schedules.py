@@ -1,7 +1,9 @@
 """The schedules of every integration and tenant, created or updated at boot without un-pausing what a person paused."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Final
 
 import structlog
 from temporalio.client import (
@@ -22,6 +24,9 @@ from contracts import names
 from contracts.audit import AuditSealingInput
 from contracts.configuration import Configuration, Integration, Tenant
 from contracts.flow import PollInput
+
+AT_ONCE: Final = 16
+"""Schedules that are put in place at the same time."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -53,12 +58,19 @@ def schedules(configuration: Configuration) -> Iterator[tuple[str, Schedule]]:
 
 async def sync_schedules(client: Client, configuration: Configuration) -> None:
     """Safe to call from every process at every start."""
-    for schedule_id, schedule in schedules(configuration):
-        try:
-            await client.create_schedule(schedule_id, schedule)
-        except ScheduleAlreadyRunningError:
-            await client.get_schedule_handle(schedule_id).update(_keeping_state(schedule))
-        _log.info("schedule in place", schedule=schedule_id)
+    wanted = list(schedules(configuration))
+    at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def put(schedule_id: str, schedule: Schedule) -> None:
+        async with at_once:
+            try:
+                await client.create_schedule(schedule_id, schedule)
+            except ScheduleAlreadyRunningError:
+                await client.get_schedule_handle(schedule_id).update(_keeping_state(schedule))
+        _log.debug("schedule in place", schedule=schedule_id)
+
+    await asyncio.gather(*(put(schedule_id, schedule) for schedule_id, schedule in wanted))
+    _log.info("schedules are in place", count=len(wanted))
 
 
 def _keeping_state(schedule: Schedule) -> Callable[[ScheduleUpdateInput], ScheduleUpdate]:

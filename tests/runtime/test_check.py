@@ -154,7 +154,7 @@ def shop() -> Shop:
     return Shop()
 
 
-async def findings(path: Path, pod: Pod, shop: Shop, *, workers: int = 1) -> list[Finding]:
+async def findings(path: Path, pod: Pod, shop: Shop, *, workers: int | None = None) -> list[Finding]:
     file: ConfigurationFile = read(path, {})
     probes = Probes({"fusion-test": pod}, {"bc-us": shop})
     found = await check(file, probes, today=TODAY, workers=workers)
@@ -301,10 +301,19 @@ async def test_purposes_that_no_rule_covers_are_listed(written: Write, pod: Pod,
 
 
 async def test_more_pollers_than_a_namespace_serves_are_refused(written: Write, pod: Pod, shop: Shop) -> None:
-    assert await findings(written(), pod, shop, workers=50) == []
-    found = await findings(written(), pod, shop, workers=51)
-    assert "would open 1020 pollers" in found[0].sentence
+    assert await findings(written(), pod, shop, workers=40) == []
+    found = await findings(written(), pod, shop, workers=41)
+    assert "would open 1025 pollers for 2 connections" in found[0].sentence
+    assert "[[worker_groups]]" in found[0].remedy
     assert found[0].level is Level.MISTAKE
+
+
+async def test_workers_that_the_file_expects_are_planned_with(written: Write, pod: Pod, shop: Shop) -> None:
+    path = written(('environment = "test"', 'environment = "test"\nworkers_expected = 80'))
+    found = await findings(path, pod, shop)
+    # Each opens fewer pollers, because there are so many; it is not enough.
+    assert "80 workers would open 1680 pollers" in found[0].sentence
+    assert found[0].line == line_of(path, "workers_expected")
 
 
 def billed(written: Write, *replacements: tuple[str, str], settings: str = "") -> Path:

@@ -75,10 +75,11 @@ def _workers() -> None:
     op.create_table(
         "workers",
         sa.Column("id", sa.String(length=80), nullable=False),
+        sa.Column("scope", sa.String(length=40), nullable=False),
         sa.Column("host", sa.String(length=120), nullable=False),
         sa.Column("started_at", INSTANT, nullable=False),
         sa.Column("seen_at", INSTANT, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
+        sa.PrimaryKeyConstraint("id", "scope", name=op.f("pk_workers")),
     )
 
 

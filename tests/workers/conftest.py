@@ -1,0 +1,27 @@
+"""Fixtures of tests with several workers: a store on each database, and processes of the product itself."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import URL
+from support.postgres import new_database, postgres_server
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[URL]:
+    """A server on which databases may be created."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """A fresh, empty database."""
+    async with AsyncExitStack() as stack:
+        if request.param == "sqlite":
+            yield f"sqlite+aiosqlite:///{tmp_path / 'store.db'}"
+            return
+        database = await stack.enter_async_context(new_database(request.getfixturevalue("database_server")))
+        yield database.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
