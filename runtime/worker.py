@@ -12,7 +12,6 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 from activities.audit_sealing import AuditSealingActivities
 from activities.closing import ClosingActivities
 from activities.collaborators import Collaborators
-from activities.decisions import DecisionActivities
 from activities.fetch import FetchActivities
 from activities.importing import ImportingActivities
 from activities.lookup import LookupActivities
@@ -80,7 +79,6 @@ def store_activities(parts: Collaborators) -> list[Activity]:
         closing.review_group,
         verify.verify_journal,
         AuditSealingActivities(parts).seal_audit,
-        DecisionActivities(parts).record_decision,
         ReleasingActivities(parts).release_reviews,
     ]
 
