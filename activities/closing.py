@@ -8,6 +8,7 @@ from temporalio import activity
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.collaborators import Collaborators
+from activities.decisions import DECIDED, sentence_of
 from activities.groups import wake_groups
 from activities.outcome import FATES
 from activities.trail import job_of
@@ -17,6 +18,8 @@ from contracts.journal import FateKind, JournalFate
 from contracts.steps import ClosedGroup, CloseGroup, GroupStep, ReviewGroup, TellDocuments
 from store.rows import AuditEvent, GroupState, Member
 
+GROUP: Final = "journal_group"
+"""What the event of a decision about a group is of, as `order` is for others; its connection is the group's."""
 AT_ONCE: Final = 20
 """Signals under way at the same time."""
 
@@ -105,10 +108,26 @@ class ClosingActivities:
                 GroupState.SUBMITTED if group.request_id is not None else state,
                 {"decided_by": wanted.who, "decided_because": wanted.why},
             )
+            await self._parts.store.audit.append_once([self._decided(wanted)])
         else:
             await groups.set_state(
                 wanted.step.group_id, GroupState.REVIEW, {"problem": wanted.problem.model_dump(mode="json")}
             )
+
+    def _decided(self, wanted: ReviewGroup) -> AuditEvent:
+        """An event of the group's own trail: its journals are told of what the decision leads to."""
+        step = wanted.step
+        return AuditEvent(
+            tenant=self._parts.integration_for_import(step).tenant,
+            connection=step.fusion,
+            kind=GROUP,
+            document_id=str(step.group_id),
+            at=self._parts.clock(),
+            action=DECIDED,
+            sentence=sentence_of("retry", wanted.who, wanted.why),
+            details={"decision": "retry", "who": wanted.who, "why": wanted.why},
+            job=job_of(names.decision_job(wanted.decision) if wanted.decision else ""),
+        )
 
 
 def fate_events(

@@ -4,6 +4,7 @@ from temporalio import activity
 
 from activities import epochs
 from activities.collaborators import Collaborators
+from activities.decisions import record_decision
 from activities.failures import explained, review
 from activities.groups import wake_groups
 from activities.subject import posted_elsewhere
@@ -120,6 +121,16 @@ class StagingActivities:
                 job=wanted.job,
             ),
         )
+        if wanted.who and wanted.state == "skipped":
+            await record_decision(
+                self._parts,
+                integration,
+                wanted.order_id,
+                kind="skip",
+                who=wanted.who,
+                why=wanted.why,
+                job=wanted.job,
+            )
         return Settled(creating=withdrawn.creating)
 
     async def _withdraw(self, wanted: SettleDocument) -> Settled:

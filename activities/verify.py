@@ -7,6 +7,7 @@ from typing import Final
 from temporalio import activity
 
 from activities.collaborators import Collaborators
+from activities.decisions import record_decision
 from activities.failures import explained, review
 from activities.named_invoices import NamedInvoices
 from activities.passage import pass_gate
@@ -49,6 +50,16 @@ class VerifyActivities:
                 )
             else:
                 await self._verify_journal(integration, document, wanted)
+        await record_decision(
+            self._parts,
+            integration,
+            wanted.order_id,
+            kind="mark_posted",
+            who=wanted.who,
+            why=wanted.why,
+            job=names.decision_job(wanted.decision) if wanted.decision else "",
+            details={"target": wanted.batch_name},
+        )
 
     async def _is_billed(self, integration: Integration, wanted: VerifyJournal) -> bool | None:
         """None: nothing of the order says so, and its channel may be of either kind."""

@@ -158,6 +158,22 @@ class PollInput(Frozen):
     """Set by sweeps: read this many days back and leave the watermark alone."""
 
 
+class ReleaseReviewInput(Frozen):
+    """Input of `release-review`: one per version of a mapping set that came into effect."""
+
+    mapping_set: str
+    version: int
+    integrations: tuple[str, ...]
+    """Those that use the set."""
+
+
+class ReviewsReleased(Frozen):
+    """How `release-review` ended."""
+
+    released: int
+    """Signals to documents in review; a document that went back and was told again counts twice."""
+
+
 class StoreEpoch(Frozen):
     """How far the store has come: a number that rises with every group that is sealed."""
 

@@ -16,6 +16,7 @@ JOURNAL_IMPORT: Final = "journal-import"
 POLL_ORDERS: Final = "poll-orders"
 SWEEP_ORDERS: Final = "sweep-orders"
 AUDIT_SEALING: Final = "audit-sealing"
+RELEASE_REVIEW: Final = "release-review"
 STORE_EPOCH: Final = "store-epoch"
 """Also the id of its only run: one store per namespace."""
 
@@ -93,6 +94,10 @@ def sweep_orders_id(connection: str) -> str:
 
 def audit_sealing_id(tenant: str) -> str:
     return f"{AUDIT_SEALING}:{tenant}"
+
+
+def release_review_id(mapping_set: str, version: int) -> str:
+    return f"{RELEASE_REVIEW}:{mapping_set}:{version}"
 
 
 def journal_reference(tenant: str, connection: str, kind: str, document_id: str, purpose: str, ordinal: int) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from contracts.flow import Decision
 from contracts.journal import FateKind, Journal, JournalFate, LedgerFacts, Period, Problem
 from contracts.model import Frozen, Instant
 from contracts.receivable import Invoice
@@ -196,6 +197,15 @@ class SettleDocument(Frozen):
     """As in `StageJournal`."""
 
 
+class RecordDecision(Frozen):
+    """A person's decision about an order was taken: one audit event."""
+
+    integration: str
+    connection: str
+    order_id: str
+    decision: Decision
+
+
 class Settled(Frozen):
     """`standing` when the document cannot be skipped: a journal of it is in an import or in the ledger."""
 
@@ -354,6 +364,8 @@ class ReviewGroup(Frozen):
     problem: Problem | None
     who: str = ""
     why: str = ""
+    decision: str = ""
+    """The decision's id."""
 
 
 class PollOrders(Frozen):
@@ -369,3 +381,14 @@ class Polled(Frozen):
     seen: int
     started: int
     watermark: Instant | None = None
+
+
+class ReleaseReviews(Frozen):
+    """Tell the documents in review of these integrations that a version of their mapping set is in effect."""
+
+    mapping_set: str
+    version: int
+    integrations: tuple[str, ...]
+    job: str
+    since: Instant | None = None
+    """Only what went into review at that moment or later."""

@@ -12,6 +12,7 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 from activities.audit_sealing import AuditSealingActivities
 from activities.closing import ClosingActivities
 from activities.collaborators import Collaborators
+from activities.decisions import DecisionActivities
 from activities.fetch import FetchActivities
 from activities.importing import ImportingActivities
 from activities.lookup import LookupActivities
@@ -20,17 +21,20 @@ from activities.outcome import OutcomeActivities
 from activities.polling import PollingActivities
 from activities.posted import PostedActivities
 from activities.receivables import ReceivablesActivities
+from activities.releasing import ReleasingActivities
 from activities.sealing import SealingActivities
 from activities.staging import StagingActivities
 from activities.verify import VerifyActivities
 from contracts import names
 from contracts.configuration import BigCommerceConnection, FusionConnection
 from runtime import pollers
+from runtime.mapping_releases import register_mapping_sets
 from workflows.audit_sealing import AuditSealing
 from workflows.journal_groups import JournalGroups
 from workflows.journal_import import JournalImport
 from workflows.order_to_journal import OrderToJournal
 from workflows.poll_orders import PollOrdersFlow, SweepOrdersFlow
+from workflows.release_review import ReleaseReview
 from workflows.store_epoch import StoreEpochKeeper
 
 WORKFLOWS: Final = (
@@ -41,6 +45,7 @@ WORKFLOWS: Final = (
     SweepOrdersFlow,
     StoreEpochKeeper,
     AuditSealing,
+    ReleaseReview,
 )
 
 CALLS_PER_FETCH: Final = 4
@@ -75,6 +80,8 @@ def store_activities(parts: Collaborators) -> list[Activity]:
         closing.review_group,
         verify.verify_journal,
         AuditSealingActivities(parts).seal_audit,
+        DecisionActivities(parts).record_decision,
+        ReleasingActivities(parts).release_reviews,
     ]
 
 
@@ -148,8 +155,7 @@ async def run_worker(
     `groups`: worker groups whose connections are served; all by default. Their tasks are taken once this process has
     its part of what the accounts allow.
     """
-    for mapping_set in parts.configuration.mapping_sets:
-        await parts.store.mapping_sets.register(mapping_set)
+    await register_mapping_sets(client, parts)
     served = pollers.groups(parts.configuration) if groups is None else groups
     workers: list[Worker] = []
     runs: list[asyncio.Task[None]] = []

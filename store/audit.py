@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from store.database import Database, Unit
 from store.rewrapping import Sealed
@@ -43,6 +43,31 @@ class Audit:
         """Add events in this order, all or none."""
         if events:
             await self._database.write_one(self.within(events))
+
+    async def append_once(self, events: Sequence[AuditEvent]) -> None:
+        """Add those of which the document has no event with the same action and job yet: their step may be repeated."""
+
+        def unit(connection: Connection) -> None:
+            fresh = [event for event in events if not self._has(connection, event)]
+            self.within(fresh)(connection)
+
+        if events:
+            await self._database.write(unit)
+
+    def _has(self, connection: Connection, event: AuditEvent) -> bool:
+        if self._database.dialect == "postgresql":
+            # Another attempt of the same step may be writing it: it is waited for. SQLite has one writer at a time.
+            place = f"{event.connection}/{event.kind}/{event.document_id}/{event.action}/{event.job}"
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(place, 0))))
+        table = audit_events.c
+        told = select(table.id).where(
+            table.connection == event.connection,
+            table.kind == event.kind,
+            table.document_id == event.document_id,
+            table.action == event.action,
+            table.job == event.job,
+        )
+        return connection.execute(told.limit(1)).first() is not None
 
     def within(self, events: Sequence[AuditEvent]) -> Unit[None]:
         """Adds these events in the transaction of the change that they tell of."""

@@ -7,6 +7,7 @@ import hashlib
 from sqlalchemy import Connection, select
 
 from contracts.configuration import MappingSet
+from contracts.model import Frozen, Instant
 from store.database import Database, StoreError, insert_into
 from store.schema import mapping_sets
 
@@ -26,6 +27,19 @@ class MappingSetUnknown(StoreError):
         super().__init__(f"Mapping set {mapping_set} has no version {version} in the store.")
 
 
+class Registered(Frozen):
+    """A version as the store knows it."""
+
+    new: bool
+    """Nobody had it before."""
+    newest: bool
+    """There is no later version: it is the one in effect, and not an old one that is configured again."""
+    first: bool
+    """There is no earlier version."""
+    at: Instant
+    """When it was registered first."""
+
+
 class MappingSets:
     """Append-only, by id and version."""
 
@@ -33,8 +47,8 @@ class MappingSets:
         self._database = database
         self._insert = insert_into(database, mapping_sets).on_conflict_do_nothing().returning(mapping_sets.c.version)
 
-    async def register(self, mapping_set: MappingSet, *, now: dt.datetime | None = None) -> bool:
-        """Keep this version. True when it is new. Raises `MappingVersionConflict`."""
+    async def register(self, mapping_set: MappingSet, *, now: dt.datetime | None = None) -> Registered:
+        """Keep this version and say how it stands among the others. Raises `MappingVersionConflict`."""
         content = mapping_set.model_dump_json()
         row = {
             "id": mapping_set.id,
@@ -43,16 +57,21 @@ class MappingSets:
             "content": content,
             "registered_at": now or dt.datetime.now(dt.UTC),
         }
-        known = select(mapping_sets.c.digest).where(
-            mapping_sets.c.id == mapping_set.id, mapping_sets.c.version == mapping_set.version
-        )
+        table = mapping_sets.c
+        known = select(table.version, table.digest, table.registered_at).where(table.id == mapping_set.id)
 
-        def unit(connection: Connection) -> bool:
-            if connection.execute(self._insert, row).first() is not None:
-                return True
-            if connection.execute(known).scalar() != row["digest"]:
+        def unit(connection: Connection) -> Registered:
+            new = connection.execute(self._insert, row).first() is not None
+            versions = {one.version: one for one in connection.execute(known)}
+            kept = versions[mapping_set.version]
+            if kept.digest != row["digest"]:
                 raise MappingVersionConflict(mapping_set.id, mapping_set.version)
-            return False
+            return Registered(
+                new=new,
+                newest=mapping_set.version == max(versions),
+                first=mapping_set.version == min(versions),
+                at=kept.registered_at,
+            )
 
         return await self._database.write(unit)
 

@@ -243,7 +243,15 @@ class JournalImport(Reviewed):
         await self.sleep_in_review(lambda: False)
         if self.decision is None:
             workflow.continue_as_new(self.group.model_copy(update={"parked": renewed(parked)}))
-        await self._review(ReviewGroup(step=self.step, problem=None, who=self.decision.who, why=self.decision.why))
+        await self._review(
+            ReviewGroup(
+                step=self.step,
+                problem=None,
+                who=self.decision.who,
+                why=self.decision.why,
+                decision=self.decision.id,
+            )
+        )
         self.show(State.RUNNING, f"retried by {self.decision.who}")
         return self.decision if parked.problems[0].code in ABSENT else None
 

@@ -17,6 +17,7 @@ from contracts.steps import (
     Lookups,
     MapOrder,
     Mapped,
+    RecordDecision,
     Settled,
     SettleDocument,
     VerifyJournal,
@@ -25,6 +26,7 @@ from workflows.patience import LOCAL_FAILURES, LOCAL_STEP, STORE_STEP, VENDOR_RE
 from workflows.review import NeedsReviewError, Reviewed
 
 with workflow.unsafe.imports_passed_through():
+    from activities.decisions import DecisionActivities
     from activities.fetch import FetchActivities
     from activities.lookup import LookupActivities
     from activities.mapping import MappingActivities
@@ -177,6 +179,22 @@ class OrderSteps(Reviewed):
             await self._verify(decision)
         elif decision.kind == "skip":
             await self._skip_by(decision)
+        else:
+            await self._record(decision)
+
+    async def _record(self, decision: Decision) -> None:
+        """A retry leads to something later, or to the same review again; that it was decided is on record at once."""
+        await workflow.execute_local_activity_method(
+            DecisionActivities.record_decision,
+            RecordDecision(
+                integration=self.order.integration,
+                connection=self.order.connection,
+                order_id=self.order.order_id,
+                decision=decision,
+            ),
+            summary=f"record the {decision.kind}",
+            **LOCAL_STEP,
+        )
 
     async def _verify(self, decision: Decision) -> None:
         """A journal or invoice that a person names must exist in Fusion before we believe it."""

@@ -36,6 +36,8 @@ class Reviewed:
         """`document` names it in sentences; `takes`: the kinds of decisions that make sense for it."""
         self.document = document
         self.decision: Decision | None = None
+        self.deciding = ""
+        """Who is deciding at this moment: a second decision could contradict what the first one has done already."""
         self._takes = takes
         self.standing = FlowState(
             state=State.NEEDS_REVIEW if parked else State.RUNNING,
@@ -78,8 +80,12 @@ class Reviewed:
     @workflow.update(name=names.DECIDE)
     async def decide(self, decision: Decision) -> Decided:
         """A person's decision; the update id is the decision's, so that asking twice decides once."""
-        await self.prepare(decision)
-        self.decision = decision
+        self.deciding = decision.who
+        try:
+            await self.prepare(decision)
+            self.decision = decision
+        finally:
+            self.deciding = ""
         return Decided(id=decision.id, sentence=f"{self.document}: {decision.kind} by {decision.who}")
 
     @decide.validator
@@ -87,6 +93,11 @@ class Reviewed:
         if self.standing.state is not State.NEEDS_REVIEW or self.decided():
             raise ApplicationError(
                 f"{self.document} is not in review; it is {self.standing.state}.", type="NotInReview"
+            )
+        if self.deciding:
+            raise ApplicationError(
+                f"{self.document} is being decided by {self.deciding} at this moment. Look at it again, then decide.",
+                type="BeingDecided",
             )
         if decision.kind not in self._takes:
             raise ApplicationError(f"{self.document} cannot be decided by {decision.kind}.", type="BadDecision")
