@@ -94,12 +94,15 @@ class ClientCredentials(httpx.Auth):
             yield request
 
     async def claims(self) -> dict[str, Any]:
-        """What the access token says of who signed in; signs in where that is due. Empty when it is not a JWT.
+        """Sign in with the newest secret, and what the new access token says of who that is; empty for no JWT.
 
-        The signature is not checked: the token came from the endpoint itself and proves nothing to us. It is for
-        recognising the account, as `exp` and the like are not. Raises a `VendorError`.
+        The signature is not checked: the token came from the endpoint itself. Raises a `VendorError`.
         """
-        parts = (await self._valid_token()).split(".")
+        failures = self._failures
+        async with self._turn:
+            self._share_failure(failures)
+            await self._renew()
+            parts = self._token.split(".")
         if len(parts) != 3:
             return {}
         try:

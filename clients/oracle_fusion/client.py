@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import httpx
 
-from clients.accounts import Account, account
+from clients.accounts import Account, account, short_name
 from clients.authentication import Secret
 from clients.http import UNWATCHED, Watch
 from clients.limiter import ALONE, Share
@@ -47,7 +47,7 @@ class FusionClient(ReferenceData, JournalImports, PostedJournals, ReceivablesInv
         return self._rest.http.skew
 
     async def account(self) -> Account:
-        """Which pod and account this is, by the addresses and what the access token says. Signs in where that is due.
+        """Sign in anew; which pod and account this is, by the addresses and by what the access token says.
 
         Oracle Fusion: the token is a JWT (1.1); which claims name the account is not documented, so they are a setting.
         """
@@ -55,7 +55,7 @@ class FusionClient(ReferenceData, JournalImports, PostedJournals, ReceivablesInv
         pod, domain = self.connection.base_url, oauth.token_url
         claims = await self._rest.claims()
         return account(
-            f"pod {pod.host}, identity domain {domain.host}, client {oauth.client_id}",
+            f"pod {pod.host}, identity domain {domain.host}, client {oauth.client_id}, account {short_name(told)}",
             {
                 "pod": f"{pod.host}:{pod.port}",
                 "identity domain": f"{domain.host}:{domain.port}",

@@ -86,7 +86,7 @@ class FusionRest:
         )
 
     async def claims(self) -> dict[str, Any]:
-        """What the access token says of who signed in; signs in where that is due."""
+        """Sign in anew, and what the access token says of who that is."""
         with self.http.preparing():
             return await self._auth.claims()
 

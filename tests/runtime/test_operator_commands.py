@@ -3,20 +3,14 @@
 import asyncio
 import datetime as dt
 import json
-import logging
-from collections.abc import Awaitable, Callable
 
 import pytest
-import structlog
-from support.stack import DEMO_CONFIGURATION, Stack, eventually
-from typer.testing import CliRunner, Result
+from support.stack import Stack, eventually
+from support.typed import Typed, typed_beside
 
 from contracts.flow import State
-from runtime.cli import application
 from runtime.operations.deciding import DecisionError, NotInReviewError, UnansweredError, decide, decision_on, find_item
 from sandbox.bigcommerce import US_SHOP, Shape, draft
-
-Typed = Callable[..., Awaitable[Result]]
 
 SHORT = dt.timedelta(seconds=2)
 PERSON = ("--who", "Ann", "--why", "sold through the old system")
@@ -24,23 +18,7 @@ PERSON = ("--who", "Ann", "--why", "sold through the old system")
 
 @pytest.fixture
 def typed(stack: Stack) -> Typed:
-    """Runs a command line beside the stack, as another process would."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    async def run(*arguments: str, **environment: str) -> Result:
-        line = (*arguments, "--config", str(DEMO_CONFIGURATION))
-        runner = CliRunner(env={**stack.environment, "COLUMNS": "200", **environment})
-        try:
-            return await asyncio.to_thread(runner.invoke, application(), line)
-        finally:
-            # The command's own handlers write to a stream that ends with it.
-            logging.captureWarnings(False)
-            root.handlers[:] = handlers
-            root.setLevel(level)
-            structlog.reset_defaults()
-
-    return run
+    return typed_beside(stack)
 
 
 async def in_review(stack: Stack) -> int:

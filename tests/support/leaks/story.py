@@ -150,7 +150,8 @@ class _Teller:
                 ("bc-us", "client_secret", SHOP_SECRET),
                 ("bc-us", "webhook_header", HEADER_SECRET),
             ):
-                await self.command("secrets", "set", connection, name, "--from-env", "CANARY", CANARY=value)
+                kept = ("secrets", "set", connection, name, "--offline", "--from-env", "CANARY")
+                await self.command(*kept, CANARY=value)
             for command, port in (("worker", worker_metrics), ("gateway", gateway_metrics)):
                 await stack.enter_async_context(self._process(command, port))
             self.metrics_ports = (worker_metrics, gateway_metrics)
@@ -193,9 +194,16 @@ class _Teller:
         """Wrong credentials: the commands say so, an order waits; then they are corrected."""
         for arguments in (("connections", "test"), ("check",)):
             await self.command(*arguments, note="wrong credentials", fails=True)
+        for connection, name, value in (
+            ("fusion", "client_secret", FUSION_WRONG_SECRET),
+            ("bc-us", "access_token", SHOP_WRONG_TOKEN),
+        ):
+            wrong = ("secrets", "set", connection, name, "--from-env", "CANARY")
+            await self.command(*wrong, note="wrong credentials", fails=True, CANARY=value)
+        asked = self.shops.calls.count(path="/v2/store")
         waiting = self.shop.place(draft(Shape.ORDINARY, self.shop.profile, seed=90))
         await self.deliver(waiting.id)
-        await eventually(lambda: self.shops.calls.matching(path=rf"/orders/{waiting.id}"), "a refused read of the shop")
+        await eventually(lambda: self.shops.calls.count(path="/v2/store") > asked, "the shop refused the worker")
         await self.command("secrets", "set", "bc-us", "access_token", "--from-env", "CANARY", CANARY=SHOP_TOKEN)
         stuck = self.shop.place(draft(Shape.ORDINARY, self.shop.profile, seed=91))
         await self.deliver(stuck.id)
