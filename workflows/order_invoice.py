@@ -10,6 +10,9 @@ from workflows.order_steps import ORDINAL, OrderSteps, snapshot_of
 from workflows.patience import VENDOR_CREATE, problem_of, rest_until
 from workflows.review import NeedsReviewError
 
+with workflow.unsafe.imports_passed_through():
+    from activities.receivables import ReceivablesActivities
+
 ABSENT = frozenset({"posting_unknown"})
 """Problems that ask a person whether what was sent never arrived; a retry of any other declares nothing."""
 
@@ -67,8 +70,8 @@ class InvoiceSteps(OrderSteps):
     ) -> Created:
         declared = self.declared
         try:
-            created: Created = await workflow.execute_activity(
-                "post_invoice",
+            return await workflow.execute_activity_method(
+                ReceivablesActivities.post_invoice,
                 PostInvoice(
                     integration=order.integration,
                     connection=order.connection,
@@ -86,13 +89,11 @@ class InvoiceSteps(OrderSteps):
                     decision=declared.id if declared else "",
                 ),
                 task_queue=fusion_queue,
-                result_type=Created,
                 summary="look for the invoice in Fusion, else create it",
                 **VENDOR_CREATE,
             )
         except ActivityError as error:
             raise NeedsReviewError(problem_of(error, self.document)) from error
-        return created
 
     async def _wait_in_doubt(self, created: Created) -> None:
         """Nothing is sent blindly: the same step looks again once the request must have settled."""

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from replay import audit_scenes, fingerprint, import_scenes, order_scenes
+from replay import audit_scenes, fingerprint, import_scenes, invoice_scenes, order_scenes, recovery_scenes
 from replay.branches import branch_files
 from replay.history_files import HISTORIES
 from replay.order_scenes import Open
@@ -45,8 +45,15 @@ SCENES: Final[dict[str, Scene]] = {
     "postings": import_scenes.postings,
     "slots": import_scenes.slots,
     "sealings": audit_scenes.sealings,
+    "invoices": invoice_scenes.invoices,
+    "unknown-invoices": invoice_scenes.unknown_invoices,
+    "restored": recovery_scenes.restored,
+    "remapped": recovery_scenes.remapped,
 }
-ON_A_SMALL_SERVER: Final[dict[str, Scene]] = {"long-histories": order_scenes.long_histories}
+ON_A_SMALL_SERVER: Final[dict[str, Scene]] = {
+    "long-histories": order_scenes.long_histories,
+    "long-keeping": recovery_scenes.long_keeping,
+}
 FEW_EVENTS: Final = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=8")
 
 
