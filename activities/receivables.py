@@ -57,6 +57,8 @@ class Invoices:
             currency=document.currency,
             total=document.total,
             accounting_date=document.accounting_date,
+            date_moved=document.date_moved,
+            suspense=document.suspense,
         )
 
     def dump(self, document: Invoice) -> str:

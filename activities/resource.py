@@ -31,6 +31,9 @@ class Facts(Frozen):
     currency: str
     total: Amount
     accounting_date: date | None = None
+    date_moved: bool = False
+    """To another period than the sale's."""
+    suspense: bool = False
 
 
 class Seen(Frozen):

@@ -34,6 +34,9 @@ class CreationState(StrEnum):
 
 
 FINAL: Final = frozenset({CreationState.POSTED, CreationState.DIFFERS})
+DATE_MOVED: Final = "date_moved"
+SUSPENSE: Final = "suspense"
+"""Where a row's evidence keeps what accountants want to know of the version that it carries."""
 
 
 class Send(Frozen):
@@ -68,6 +71,10 @@ class Intent(Frozen):
     accounting_date: dt.date | None = None
     fingerprint: str
     job: str = ""
+    date_moved: bool = False
+    """Its accounting date is in another period than the sale: accountants want to know."""
+    suspense: bool = False
+    """An amount of it is on the suspense account."""
     content: str = Field(repr=False)
     """The whole document as JSON. Kept sealed."""
 
@@ -112,6 +119,14 @@ class CreationRow(Frozen):
     evidence: dict[str, Any]
     sends: tuple[Send, ...] = ()
     """Those whose outcome is open, oldest first."""
+
+    @property
+    def date_moved(self) -> bool:
+        return bool(self.evidence.get(DATE_MOVED))
+
+    @property
+    def suspense(self) -> bool:
+        return bool(self.evidence.get(SUSPENSE))
 
     @property
     def final(self) -> bool:
@@ -205,6 +220,11 @@ def evidence_of(row: CreationRow, *, sends: tuple[Send, ...] | None = None, **mo
     """The `evidence` column: what is known, with `more`, and the open sends."""
     kept = row.sends if sends is None else sends
     return {**row.evidence, **more, **({_SENT: _SENDS.dump_python(kept, mode="json")} if kept else {})}
+
+
+def noted(intent: Intent) -> dict[str, Any]:
+    """What the evidence tells of this version."""
+    return {DATE_MOVED: intent.date_moved, SUSPENSE: intent.suspense}
 
 
 def content_binding(tenant: str, reference: str) -> bytes:

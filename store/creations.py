@@ -31,6 +31,7 @@ from store.creation import (
     content_columns,
     creation_of,
     evidence_of,
+    noted,
 )
 from store.database import Database, StoreError, insert_into
 from store.elsewhere import refuse_second_journal
@@ -88,7 +89,8 @@ class Creations(RecordedCreations):
         `store.elsewhere.PostedElsewhere`.
         """
         content = content_columns(intent, self._vault)
-        values = {"reference": intent.reference, **intent.key.model_dump(), **NOTHING_KNOWN, **content}
+        fresh = {**NOTHING_KNOWN, "evidence": noted(intent)}
+        values = {"reference": intent.reference, **intent.key.model_dump(), **fresh, **content}
 
         def unit(connection: Connection) -> Intended:
             self._turns.take(connection, turn)
@@ -108,8 +110,9 @@ class Creations(RecordedCreations):
             if row.sends and _counts(row, declaration, now):
                 self._tell(connection, declared)
                 known = [*row.evidence.get(_DECLARED, ()), declaration.decision if declaration else ""]
-                _change(connection, row, evidence=evidence_of(row, sends=(), **{_DECLARED: known, _ASKS: False}))
-                row = row.model_copy(update={"sends": ()})
+                evidence = evidence_of(row, sends=(), **{_DECLARED: known, _ASKS: False})
+                _change(connection, row, evidence=evidence)
+                row = row.model_copy(update={"sends": (), "evidence": evidence})
             if row.sends:
                 _change(connection, row, state=CreationState.SENDING)
                 return Intended("open", creation_of(_known(connection, intent.reference)), epoch)
@@ -117,7 +120,8 @@ class Creations(RecordedCreations):
                 self._tell(connection, event)
                 since = now if row.state is CreationState.WITHDRAWN else row.created_at
                 # Whoever holds a lease for the older version is refused by its mark.
-                _change(connection, row, **content, created_at=since, **_FREE)
+                evidence = evidence_of(row, **noted(intent))
+                _change(connection, row, **content, created_at=since, evidence=evidence, **_FREE)
             _change(connection, row, **_NEVER_SENT)
             return Intended("intended", creation_of(_known(connection, intent.reference)), epoch)
 
@@ -180,7 +184,7 @@ class Creations(RecordedCreations):
                 state=CreationState.SENDING,
                 sent_at=now,
                 answered_at=None,
-                evidence=evidence_of(row, sends=(*row.sends, send)),
+                evidence=evidence_of(row, sends=(*row.sends, send), **noted(intent)),
             )
             self._tell(connection, event)
             return advance_within(connection, now)

@@ -1,11 +1,21 @@
 """Creations as they are on record. Nothing here decides anything, so nothing here takes a lock."""
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
-from store.creation import ROW_COLUMNS, CreationCount, CreationRow, CreationState, content_binding, creation_of
+from store.creation import (
+    DATE_MOVED,
+    ROW_COLUMNS,
+    SUSPENSE,
+    CreationCount,
+    CreationRow,
+    CreationState,
+    content_binding,
+    creation_of,
+)
 from store.database import Database
 from store.schema import creations
 from store.vault import Vault
@@ -57,6 +67,17 @@ class RecordedCreations:
         """What of the document is there, or may be."""
         rows = await self.creations_of(connection, kind, document_id)
         return next((row for row in rows if row.final or row.open), None)
+
+    async def noteworthy(self, since: dt.datetime) -> tuple[CreationRow, ...]:
+        """Intended since then, with a date that moved to another period or an amount on suspense; oldest first."""
+        table = creations.c
+        listed = or_(table.evidence[DATE_MOVED].as_boolean(), table.evidence[SUSPENSE].as_boolean())
+        statement = (
+            select(*ROW_COLUMNS)
+            .where(listed, table.state != CreationState.WITHDRAWN, table.created_at >= since)
+            .order_by(table.created_at, table.reference)
+        )
+        return await self._database.read(lambda at: tuple(creation_of(row) for row in at.execute(statement)))
 
     async def content(self, reference: str) -> str | None:
         """The document as JSON, as intended or sent last."""

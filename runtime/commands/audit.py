@@ -24,7 +24,7 @@ from runtime.commands.common import (
     print_history_link,
     run,
 )
-from runtime.operations.document_life import BookedJournal, DocumentUnknownError, Life, life_of
+from runtime.operations.document_life import BookedInvoice, BookedJournal, DocumentUnknownError, Life, life_of
 from runtime.parts import open_store
 from store import KeyRing
 
@@ -93,6 +93,8 @@ def print_life(life: Life, console: Console, zone: dt.tzinfo = dt.UTC) -> None:
     console.print(moments)
     for booked in life.journals:
         _print_journal(booked, console)
+    for billed in life.invoices:
+        _print_invoice(billed, console)
     if life.review is not None:
         for problem in life.review.problems:
             console.print(f"[bold red]In review:[/] {escape(problem.sentence)}", highlight=False)
@@ -129,6 +131,39 @@ def _print_journal(booked: BookedJournal, console: Console) -> None:
             escape("-".join(line.segments)),
             f"{line.debit:f}" if line.debit else "",
             f"{line.credit:f}" if line.credit else "",
+            escape(rule),
+            escape(line.source_key),
+        )
+    console.print(lines)
+
+
+def _print_invoice(billed: BookedInvoice, console: Console) -> None:
+    creation, invoice = billed.creation, billed.invoice
+    console.print(f"\n[bold]Invoice {escape(creation.reference)}[/] {creation.state.value}", highlight=False)
+    if creation.target_id:
+        there = f"{creation.target_number} (transaction {creation.target_id})"
+        console.print(f"in Fusion ({creation.key.fusion}): {escape(there)}", highlight=False)
+    if creation.sentence:
+        console.print(escape(creation.sentence), highlight=False)
+    if invoice is None:
+        return
+    moved = " (moved)" if invoice.date_moved else ""
+    console.print(
+        f"{plain(invoice.total)} {invoice.currency} in {escape(invoice.business_unit)}, "
+        f"{escape(invoice.transaction_source)} / {escape(invoice.transaction_type)}, customer account "
+        f"{escape(invoice.customer_account)}, accounting date {invoice.accounting_date}{moved}: "
+        f"{escape(invoice.date_reason)}",
+        highlight=False,
+    )
+    lines = Table("#", "purpose", "account", "amount", "rule", "of", box=None, header_style="bold")
+    lines.columns[3].justify = "right"
+    for line in invoice.lines:
+        rule = f"{line.rule.mapping_set} v{line.rule.version} {line.rule.rule}" if line.rule else "no rule: suspense"
+        lines.add_row(
+            str(line.number),
+            line.purpose.value,
+            escape("-".join(line.segments)),
+            f"{line.amount:f}",
             escape(rule),
             escape(line.source_key),
         )

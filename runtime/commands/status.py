@@ -20,6 +20,7 @@ from runtime.operations.standing import IntegrationStanding, Standing, standing
 from runtime.parts import open_store
 from runtime.temporal.connect import connect
 from store import KeyRing
+from store.creation import CreationRow
 from store.rows import ConnectionHealth, PostingRow
 
 
@@ -75,6 +76,13 @@ def print_standing(stands: Standing, console: Console) -> None:
                 age(now - count.oldest),
             )
         console.print(table)
+    if stands.invoices:
+        table = _table("Invoices", "fusion", "resource", "state", "count", "oldest")
+        for created in stands.invoices:
+            table.add_row(
+                created.fusion, created.resource, created.state.value, str(created.count), age(now - created.oldest)
+            )
+        console.print(table)
     _print_groups(stands, console)
     _print_postings(
         "Imported, not posted in Fusion yet",
@@ -88,6 +96,7 @@ def print_standing(stands: Standing, console: Console) -> None:
         now,
         console,
     )
+    _print_noteworthy_invoices(stands, console)
     _print_sources(stands, console)
 
 
@@ -137,6 +146,21 @@ def _print_postings(
     console.print(table)
 
 
+def _print_noteworthy_invoices(stands: Standing, console: Console) -> None:
+    if not stands.noteworthy_invoices:
+        return
+    table = _table("Billed late or on suspense", "order", "invoice", "amount", "age", "")
+    for creation in stands.noteworthy_invoices:
+        table.add_row(
+            escape(f"{creation.key.connection}/{creation.key.document_id}"),
+            escape(creation.target_number or creation.reference),
+            f"{plain(creation.total)} {creation.currency}",
+            age(stands.at - creation.created_at),
+            _why_noteworthy(creation),
+        )
+    console.print(table)
+
+
 def _print_sources(stands: Standing, console: Console) -> None:
     waiting = f", oldest for {age(stands.at - stands.inbox_oldest)}" if stands.inbox_oldest else ""
     console.print(f"Inbox: {stands.inbox} deliveries wait for Temporal{waiting}", highlight=False)
@@ -164,7 +188,7 @@ def _print_alarms(stands: Standing, console: Console) -> None:
             )
 
 
-def _why_noteworthy(posting: PostingRow) -> str:
+def _why_noteworthy(posting: PostingRow | CreationRow) -> str:
     return " and ".join(
         word for word, holds in (("date moved", posting.date_moved), ("on suspense", posting.suspense)) if holds
     )

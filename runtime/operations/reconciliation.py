@@ -1,13 +1,13 @@
-"""Reconciliation: what a shop sold against what the ledger holds of it, order by order.
+"""Reconciliation: what a shop sold against what Fusion holds of it, order by order.
 
-Both sides are read anew: the shop's orders through the same projection that posting uses, the journals back from
-Fusion. The store only explains why an order is not in the ledger (in review, still open, skipped). Reading and judging
-are here, printing is in `runtime.commands.reconcile`.
+Both sides are read anew: the shop's orders through the same projection that posting uses, the journals and invoices
+back from Fusion. The store only explains why an order is not there (in review, still open, skipped). Reading and
+judging are here, printing is in `runtime.commands.reconcile`.
 """
 
 import asyncio
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from enum import StrEnum
@@ -19,15 +19,17 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.collaborators import Collaborators
 from activities.polling import WATERMARK
-from clients.oracle_fusion.models import FusionJournal
+from activities.receivables import invoice_reference
 from contracts import names
 from contracts.configuration import Integration
 from contracts.flow import State
 from contracts.model import Amount, Frozen, Instant
+from runtime.operations.booked_sales import BookedSale, BookedSide, booked_side
 from runtime.operations.deciding import ReviewItem, review_items
-from runtime.operations.ledger_journals import KIND, LedgerSide, ledger_side, reference_of
+from runtime.operations.ledger_journals import KIND, reference_of
 from runtime.operations.source_sales import SoldOrder, sold_orders, sold_since
 from store import Store
+from store.creation import CreationRow
 from store.rows import DocumentRow, PostingRow, PostingState, Reconciliation
 
 ZERO: Final = Decimal(0)
@@ -70,11 +72,11 @@ class ReconciledOrder(Frozen):
     source_amount: Amount
     """0 when the shop has nothing to post."""
     ledger_amount: Amount
-    """Comparable with the source: all its journals' debits, less what books on the debit side beyond the total."""
+    """Comparable with the source: all that is booked of it, in terms of what the shopper owes."""
     explained: Amount = ZERO
     """The part of `source - ledger` that its verdict explains."""
     journals: tuple[str, ...] = ()
-    """Journal names as Fusion shows them."""
+    """Journal names and invoice numbers as Fusion shows them."""
     verdict: Verdict
     reason: str = ""
     command: str = ""
@@ -150,18 +152,18 @@ async def reconcile_store(
     cut_over = dt.datetime.combine(integration.cut_over, dt.time(), dt.UTC) - dt.timedelta(hours=14)
     begin = max(since, cut_over) if since else cut_over
     source = await sold_since(shop, integration, begin)
-    ledger = await ledger_side(parts.fusions[integration.fusion], parts.store, integration, source, begin)
+    booked = await booked_side(parts.fusions[integration.fusion], parts.store, integration, source, begin)
     # Posted while we read, placed before the span, or gone from the shop: ask for each by its id.
-    others = await sold_orders(shop, integration, ledger.by_order.keys() - source.keys())
+    others = await sold_orders(shop, integration, booked.order_ids() - source.keys())
     earlier = {order_id for order_id, order in others.items() if order.placed_at < begin}
     source |= {order_id: order for order_id, order in others.items() if order_id not in earlier}
-    wanted = sorted((source.keys() | ledger.by_order.keys()) - earlier, key=_by_number)
+    wanted = sorted((source.keys() | booked.order_ids()) - earlier, key=_by_number)
     evidence = await _Evidence.read(parts, integration, wanted)
     room = asyncio.Semaphore(AT_ONCE)
 
     async def judge(order_id: str) -> ReconciledOrder | None:
         async with room:
-            return await _judge(order_id, source.get(order_id), ledger, evidence)
+            return await _judge(order_id, source.get(order_id), booked, evidence)
 
     judged = await asyncio.gather(*(judge(order_id) for order_id in wanted))
     orders = tuple(order for order in judged if order is not None)
@@ -224,11 +226,13 @@ class _Evidence:
         integration: Integration,
         documents: dict[str, DocumentRow],
         postings: dict[str, PostingRow],
+        creations: dict[str, CreationRow],
         reviews: dict[str, ReviewItem],
         watermark: dt.datetime | None,
     ) -> None:
         self._parts, self.integration = parts, integration
-        self._documents, self._postings, self._reviews, self._watermark = documents, postings, reviews, watermark
+        self._documents, self._postings, self._creations = documents, postings, creations
+        self._reviews, self._watermark = reviews, watermark
 
     @classmethod
     async def read(cls, parts: Collaborators, integration: Integration, order_ids: Sequence[str]) -> "_Evidence":
@@ -239,12 +243,16 @@ class _Evidence:
             integration,
             await overview.documents(integration.source, KIND, order_ids),
             await overview.postings(reference_of(integration, order_id) for order_id in order_ids),
+            await parts.store.creations.creations(invoice_reference(integration, order_id) for order_id in order_ids),
             {item.workflow_id: item for item in reviews},
             await parts.store.watermarks.get(integration.source, WATERMARK),
         )
 
     def posting(self, order_id: str) -> PostingRow | None:
         return self._postings.get(reference_of(self.integration, order_id))
+
+    def creation(self, order_id: str) -> CreationRow | None:
+        return self._creations.get(invoice_reference(self.integration, order_id))
 
     def review(self, order_id: str) -> ReviewItem | None:
         """The order's own review, or that of the journal group it is in."""
@@ -264,7 +272,8 @@ class _Evidence:
             marked = next((one for one in reversed(trail) if one.action == "marked_posted"), None)
             if marked is None:
                 return ""
-            return f"{marked.sentence} (journal {marked.details.get('journal_name', '')}, not of our journal source)"
+            named = marked.details.get("journal_name") or marked.details.get("invoice", "")
+            return f"{marked.sentence} ({named}, not of our sources)"
         decided = any(one.action == "skipped" and one.details.get("who") for one in trail)
         return document.reason if decided or document.modified_at >= order.modified_at else ""
 
@@ -272,22 +281,18 @@ class _Evidence:
         """Where it is under way; empty when it is not."""
         document = self._documents.get(order.order_id)
         if await _runs(self._parts.temporal, names.order_to_journal_id(self.integration.source, order.order_id)):
-            return document.reason if document and document.state is State.WAITING_IMPORT else "its workflow runs"
+            waits = document is not None and document.state in (State.WAITING_IMPORT, State.IN_DOUBT)
+            return document.reason if document and waits else "its workflow runs"
         if self._watermark is None or order.modified_at >= self._watermark:
             return "changed since the last poll; the next one reads it"
         return ""
 
 
 async def _judge(
-    order_id: str, order: SoldOrder | None, ledger: LedgerSide, evidence: _Evidence
+    order_id: str, order: SoldOrder | None, booked: BookedSide, evidence: _Evidence
 ) -> ReconciledOrder | None:
     """None: nothing to post and nothing posted."""
-    journals = list(ledger.by_order.get(order_id, ()))
-    posting = evidence.posting(order_id)
-    header = posting.fate.journal_header_id if posting and posting.fate else None
-    if not journals and header is not None and header in ledger.by_header:
-        # A person marked the order as posted by a journal under another name.
-        journals = [ledger.by_header[header]]
+    journals = booked.of(order_id, evidence.posting(order_id), evidence.creation(order_id))
     review = evidence.review(order_id)
     if order is None or (order.unpostable and not (order.moved_on and journals)):
         if not journals:
@@ -298,26 +303,26 @@ async def _judge(
         reason = review.problems[0].sentence if review.problems else ""
         return _entry(order_id, evidence, order, journals, Verdict.IN_REVIEW, reason, review=review)
     if len(journals) > 1:
-        return _entry(order_id, evidence, order, journals, Verdict.DUPLICATE, f"{len(journals)} journals")
+        return _entry(order_id, evidence, order, journals, Verdict.DUPLICATE, _counted(journals))
     if journals and _amount(order, journals) == order.total and journals[0].currency == order.currency:
         reason = order.unpostable if order.moved_on else ""
         verdict = Verdict.POSTED if journals[0].posted else Verdict.UNPOSTED
-        return _entry(order_id, evidence, order, journals, verdict, reason or journals[0].status_meaning)
+        return _entry(order_id, evidence, order, journals, verdict, reason or journals[0].status)
     if not journals and (reason := await evidence.skipped(order)):
         return _entry(order_id, evidence, order, journals, Verdict.SKIPPED, reason)
     if reason := await evidence.open(order):
         return _entry(order_id, evidence, order, journals, Verdict.OPEN, reason)
     if journals:
-        reason = f"the ledger has {journals[0].debit} {journals[0].currency}"
+        reason = f"Fusion has {journals[0].amount} {journals[0].currency}"
         return _entry(order_id, evidence, order, journals, Verdict.DIFFERS, reason)
-    return _entry(order_id, evidence, order, journals, Verdict.LOST, "not in the ledger, in review or under way")
+    return _entry(order_id, evidence, order, journals, Verdict.LOST, "not in Fusion, in review or under way")
 
 
 def _entry(
     order_id: str,
     evidence: _Evidence,
     order: SoldOrder | None,
-    journals: Sequence[FusionJournal],
+    journals: Sequence[BookedSale],
     verdict: Verdict,
     reason: str,
     *,
@@ -342,13 +347,16 @@ def _entry(
     )
 
 
-def _amount(order: SoldOrder | None, journals: Iterable[FusionJournal]) -> Decimal:
-    """The journals in the order's own currency and terms; a journal in another currency counts as nothing."""
-    contra = order.contra if order else ZERO
-    return sum(
-        (journal.debit - contra for journal in journals if order is None or journal.currency == order.currency),
-        start=ZERO,
-    )
+def _amount(order: SoldOrder | None, journals: Iterable[BookedSale]) -> Decimal:
+    """What is booked in the order's own currency and terms; in another currency it counts as nothing."""
+    mine = (one for one in journals if order is None or one.currency == order.currency)
+    return sum((one.comparable(order) for one in mine), start=ZERO)
+
+
+def _counted(journals: Sequence[BookedSale]) -> str:
+    """ "2 journals", "1 journal, 1 invoice"."""
+    counts = Counter(one.kind for one in journals)
+    return ", ".join(f"{number} {kind}{'s' if number > 1 else ''}" for kind, number in counts.items())
 
 
 def _totals(orders: Iterable[ReconciledOrder]) -> tuple[CurrencyTotals, ...]:

@@ -9,8 +9,9 @@ from typing import Final
 from activities.shops import ChangedOrder, Shop
 from clients.errors import NotFound, VendorError
 from contracts.configuration import Integration, PostingPolicy
+from contracts.journal import Purpose
 from contracts.model import Amount, Frozen, Instant
-from contracts.sale import OrderSnapshot
+from contracts.sale import OrderSnapshot, Sale
 from mapping.bigcommerce import postability
 from mapping.dates import NotRecognised, recognition
 from mapping.entries import entries
@@ -28,6 +29,8 @@ class SoldOrder(Frozen):
     """What the shopper owes, tax included."""
     contra: Amount
     """Debits of its journal beyond `total`: negative charges and roundings book on the other side."""
+    settled: Amount = Decimal(0)
+    """What store credit and certificates paid of `total`: its invoice is over the rest."""
     placed_at: Instant
     modified_at: Instant
     unpostable: str = ""
@@ -89,11 +92,18 @@ def _sold(snapshot: OrderSnapshot, integration: Integration) -> SoldOrder:
         currency=sale.currency,
         total=sale.total,
         contra=debits - sale.total,
+        settled=sale.total - invoiced_total(sale),
         placed_at=sale.placed_at,
         modified_at=snapshot.modified_at,
         unpostable=refused or _nothing_to_book(snapshot, policy) or "",
         moved_on=bool(refused) and postability(snapshot, any_status, cut_over) is None,
     )
+
+
+def invoiced_total(sale: Sale) -> Decimal:
+    """What an invoice of the sale is over: everything that a journal books, except the payments."""
+    billed = (entry.balance for entry in entries(sale) if entry.purpose is not Purpose.CLEARING)
+    return -sum(billed, start=Decimal(0))
 
 
 def _nothing_to_book(snapshot: OrderSnapshot, policy: PostingPolicy) -> str | None:

@@ -15,6 +15,7 @@ from contracts.flow import State
 from contracts.model import Frozen, Instant
 from runtime.operations.connection_standing import ConnectionStanding, connection_standings
 from store import Store
+from store.creation import CreationCount, CreationRow
 from store.overview import DocumentCount
 from store.rows import GroupRow, PostingCount, PostingRow
 
@@ -61,6 +62,10 @@ class Standing(Frozen):
     """In the ledger but not posted there, longest waiting first."""
     noteworthy: tuple[PostingRow, ...]
     """Date moved to another period, or an amount on suspense."""
+    invoices: tuple[CreationCount, ...] = ()
+    """Documents that one call creates, by resource and state."""
+    noteworthy_invoices: tuple[CreationRow, ...] = ()
+    """As `noteworthy`."""
     inbox: int
     inbox_oldest: Instant | None
     connections: tuple[ConnectionStanding, ...]
@@ -93,6 +98,8 @@ async def standing(
         groups=tuple(_open_group(group) for group in await store.groups.open_groups()),
         unposted=await store.overview.unposted(),
         noteworthy=await store.overview.noteworthy(since),
+        invoices=await store.creations.counts(),
+        noteworthy_invoices=await store.creations.noteworthy(since),
         inbox=inbox.count,
         inbox_oldest=inbox.oldest,
         connections=connection_standings(await store.connections.states(), configuration, running, now),

@@ -168,7 +168,7 @@ class Epochs:
     async def behind(self, seen: int = 0) -> str:
         return self.sentence
 
-    async def tell(self, epoch: int) -> None:
+    async def tell(self, epoch: int, *, every: float = 0.0) -> None:
         self.during()
 
 

@@ -1,9 +1,7 @@
 """A channel that is billed in Receivables: one invoice an order, of its total, on the store's customer account."""
 
-import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +10,7 @@ import pytest
 from replay.stage import with_fusion
 from support.fusion_pod import invoice_body
 from support.proof import nothing_in_review, ordinary, posted, retry, sell
-from support.receivables import billed, billed_once, invoices_of, no_invoice_twice
+from support.receivables import billed, billed_once, invoices_of, no_invoice_twice, worker_with
 from support.stack import FAST, Stack, eventually, journals_of, open_stack
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
@@ -21,9 +19,7 @@ from contracts import names
 from contracts.configuration import Configuration
 from contracts.flow import Decided, Decision, FlowState, State
 from contracts.receivable import ReferenceHome
-from runtime.parts import open_parts
 from runtime.temporal.devserver import DevServer
-from runtime.worker import run_worker
 from sandbox.bigcommerce import US_SHOP, Shape, draft, statuses
 from sandbox.fusion.receivables.demo import MANUAL_SOURCE, US_CUSTOMER, US_UNIT
 from sandbox.fusion.receivables.invoice import Invoice
@@ -325,19 +321,6 @@ async def test_a_worker_that_was_paused_past_its_lease_sends_nothing(stack: Stac
     assert received == []
     await billed_once(stack, [order_id])
     assert len(received) == 1
-
-
-@asynccontextmanager
-async def worker_with(stack: Stack, configuration: Configuration) -> AsyncIterator[None]:
-    """A worker on the same store that was started with another configuration."""
-    stop = asyncio.Event()
-    async with open_parts(configuration, stack.keys, temporal=stack.temporal) as parts:
-        running = asyncio.create_task(run_worker(stack.temporal, parts, stop, grace=5))
-        try:
-            yield
-        finally:
-            stop.set()
-            await running
 
 
 async def test_a_channel_that_is_switched_books_no_sale_a_second_time(

@@ -432,6 +432,25 @@ async def test_counts_are_by_resource_and_state_with_the_oldest(till: Till) -> N
     ]
 
 
+async def test_what_accountants_want_to_know_is_listed_and_goes_with_its_version(till: Till) -> None:
+    since = dt.datetime.now(dt.UTC) + dt.timedelta(days=30)
+
+    async def intend(order: str, amount: str = "10.00", **facts: bool) -> None:
+        intent = till.intent(order, amount).model_copy(update=facts)
+        await till.creations.intend(intent, now=since)
+
+    await intend("1", date_moved=True)
+    await intend("2", suspense=True)
+    await intend("3")
+    await intend("4", suspense=True)
+    await intend("4", "12.50")
+    listed = [row for row in await till.creations.noteworthy(since) if row.key.connection == till.shop]
+    assert [(row.key.document_id, row.date_moved, row.suspense) for row in listed] == [
+        ("1", True, False),
+        ("2", False, True),
+    ]
+
+
 async def test_creations_are_found_by_their_document_and_reference(till: Till) -> None:
     await till.intend("1")
     await till.sent("2")

@@ -1,13 +1,17 @@
 """Orders that are billed in Receivables: the configuration, and the proof by the twin's own subledger."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 from support.stack import Stack, eventually
 
 from contracts.configuration import Configuration, ReceivableBooks
 from contracts.flow import State
 from contracts.receivable import ReferenceHome
+from runtime.parts import open_parts
+from runtime.worker import run_worker
 from sandbox.fusion.receivables.demo import (
     AUTOMATIC_SOURCE,
     CONTEXT,
@@ -62,3 +66,16 @@ def no_invoice_twice(stack: Stack) -> None:
     """Of what accountants enter by hand, which names no order, there may be any number."""
     count = Counter(one.given.get("PurchaseOrder") for one in stack.fusion.invoices())
     assert not {order: times for order, times in count.items() if order and times > 1}
+
+
+@asynccontextmanager
+async def worker_with(stack: Stack, configuration: Configuration) -> AsyncIterator[None]:
+    """A worker on the same store that was started with another configuration."""
+    stop = asyncio.Event()
+    async with open_parts(configuration, stack.keys, temporal=stack.temporal) as parts:
+        running = asyncio.create_task(run_worker(stack.temporal, parts, stop, grace=5))
+        try:
+            yield
+        finally:
+            stop.set()
+            await running
