@@ -135,7 +135,8 @@ class Posting(Generic[Document, Hit]):
         try:
             row = await self._row()
             hits = await self._look(document, row)
-        except VendorError:
+        except BaseException:
+            # Nothing was sent under this lease: whoever comes next need not wait for its end.
             await self._creations.release(self._subject.reference, self._token)
             raise
         if hits:
@@ -273,7 +274,8 @@ class Posting(Generic[Document, Hit]):
                 wanted.append(sent)
         hits: dict[str, Hit] = {}
         for one in wanted:
-            hits |= {self._resource.seen(hit).target_id: hit for hit in await self._resource.look(one)}
+            found = await self._resource.look(one, thorough=row.open)
+            hits |= {self._resource.seen(hit).target_id: hit for hit in found}
         return hits
 
     async def _adopt(self, hits: Mapping[str, Hit], document: Document | None, row: CreationRow) -> Created:
@@ -393,6 +395,8 @@ class Posting(Generic[Document, Hit]):
 
     def _intent(self, document: Document) -> Intent:
         facts, home = self._resource.facts(document), self._resource.home(document)
+        if len(home.reference) > home.length:
+            raise ValueError(f"{home.reference} does not fit into {home.name}, which holds {home.length} characters")
         return Intent(
             reference=facts.reference,
             key=self._subject.key,

@@ -67,8 +67,13 @@ class Invoices:
     def load(self, text: str) -> Invoice:
         return Invoice.model_validate_json(text)
 
-    async def look(self, document: Invoice) -> Sequence[FoundInvoice]:
-        return await self._fusion.find_invoices(document, books_for(document, self._integration))
+    async def look(self, document: Invoice, *, thorough: bool) -> Sequence[FoundInvoice]:
+        """Every invoice carries the full reference as cross-reference as well, also one that got another number."""
+        books = books_for(document, self._integration)
+        found = await self._fusion.find_invoices(document, books)
+        if found or not thorough or document.home == "cross_reference":
+            return found
+        return await self._fusion.find_invoices(document.model_copy(update={"home": "cross_reference"}), books)
 
     async def create(self, document: Invoice, *, ends: float) -> FoundInvoice:
         return await self._fusion.create_invoice(document, books_for(document, self._integration), ends=ends)

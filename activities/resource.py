@@ -73,8 +73,12 @@ class Resource(Protocol[Document, Hit]):
         """From `dump`. Raises `ValueError`."""
         ...
 
-    async def look(self, document: Document) -> Sequence[Hit]:
-        """Everything that carries the document's reference in its home, exactly, whatever else it says."""
+    async def look(self, document: Document, *, thorough: bool) -> Sequence[Hit]:
+        """Everything that carries the document's reference in its home, exactly, whatever else it says.
+
+        `thorough`: it may be there already, perhaps not quite as it was sent. Wherever else it carries the reference
+        counts, too.
+        """
         ...
 
     async def create(self, document: Document, *, ends: float) -> Hit:

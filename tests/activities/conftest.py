@@ -76,10 +76,12 @@ class Till:
     tax: Decimal = Decimal(0)
     """What its tax engine adds."""
 
+    length: int = 80
+
     name = "bills"
 
     def home(self, document: Bill) -> Home:
-        return Home(name="number", length=80, reference=document.reference, refuses_duplicates=self.refuses)
+        return Home(name="number", length=self.length, reference=document.reference, refuses_duplicates=self.refuses)
 
     def facts(self, document: Bill) -> Facts:
         return Facts(reference=document.reference, currency="USD", total=document.total)
@@ -106,7 +108,7 @@ class Till:
     def _has(self, reference: str) -> bool:
         return any(row.reference == reference for row in self.rows)
 
-    async def look(self, document: Bill) -> list[Row]:
+    async def look(self, document: Bill, *, thorough: bool) -> list[Row]:
         self.looks += 1
         self.settle()
         found = [r for r in self.rows if r.reference == document.reference and r.visible_at <= self.clock()]

@@ -217,7 +217,7 @@ async def test_what_was_not_sent_or_was_declined_before_it_began_is_tried_again(
 async def test_a_look_that_fails_sends_nothing(desk: Desk) -> None:
     look = desk.till.look
 
-    async def fails(*_: Any) -> Any:
+    async def fails(*_: Any, **__: Any) -> Any:
         raise Unauthorized("till", "sign in")
 
     desk.till.look = fails  # type: ignore[method-assign]
@@ -226,6 +226,13 @@ async def test_a_look_that_fails_sends_nothing(desk: Desk) -> None:
     desk.till.look = look  # type: ignore[method-assign]
     assert desk.till.sends == 0
     assert (await desk.post()).outcome == "posted"
+
+
+async def test_a_reference_that_does_not_fit_its_home_is_never_sent(desk: Desk) -> None:
+    desk.till.length = len(desk.reference) - 1
+    with pytest.raises(ValueError, match="does not fit"):
+        await desk.post()
+    assert (desk.till.looks, desk.till.sends) == (0, 0)
 
 
 async def test_a_refusal_goes_to_review_with_all_the_vendor_said_and_a_retry_sends_again(desk: Desk) -> None:

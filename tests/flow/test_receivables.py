@@ -267,6 +267,24 @@ async def test_a_number_taken_between_look_and_send_is_refused_by_fusion_and_loo
     await billed_once(stack, [order_id])
 
 
+async def test_a_number_that_fusion_replaced_is_found_by_the_cross_reference_and_not_sent_again(
+    temporal_server: DevServer, tmp_path: Path
+) -> None:
+    """Somebody has switched the source to automatic numbering, and the pod ignores the number it is given."""
+    async with open_stack(temporal_server, tmp_path, adjust=quick) as stack, stack.worker():
+        stack.fusion.set_source(MANUAL_SOURCE, US_UNIT, numbering="automatic")
+        stack.fusion.world.receivables.habits.given_number = "ignored"
+        stack.fusion.faults.set("lost_answer", count=1, **POST)
+        orders = await sell(stack, ordinary(40), ordinary(41))
+        for order_id in orders:
+            standing = await in_review(stack, order_id, "posted_with_difference")
+            assert number_of(order_id) in standing.problems[0].sentence
+            (invoice,) = invoices_of(stack, order_id)
+            await decide(stack, order_id, "mark_posted", target_id=invoice.number)
+            assert (await stack.result(order_id)).state is State.POSTED
+        no_invoice_twice(stack)
+
+
 async def test_a_refusal_names_everything_that_fusion_said_and_a_retry_bills_it(stack: Stack) -> None:
     stack.fusion.set_customer(US_CUSTOMER, enabled=False)
     (order_id,) = await sell(stack, ordinary(9))
