@@ -1,0 +1,132 @@
+"""A fixed mapping set releases all that waited for it, once, and nothing else."""
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from review.parking import ANTIQUES, deployed, park_directly, park_unmapped, trail, with_version
+from support.stack import Stack, eventually, journals_of
+from temporalio.service import RPCError
+from temporalio.testing import ActivityEnvironment
+
+from activities import releasing
+from activities.releasing import ReleasingActivities
+from contracts import names
+from contracts.flow import Decided, Decision, State
+from contracts.steps import ReleaseReviews
+from sandbox.bigcommerce import US_SHOP, Shape, draft
+
+JOB = names.release_review_id("retail", 2)
+
+
+async def decide(stack: Stack, order_id: int, **given: Any) -> None:
+    decision = Decision(id=f"{given['kind']}-{order_id}", who="dana", why="to try it", **given)
+    handle = stack.temporal.get_workflow_handle(names.order_to_journal_id("bc-us", str(order_id)))
+    await handle.execute_update(names.DECIDE, decision, id=decision.id, result_type=Decided)
+
+
+async def runs(stack: Stack, order_id: int) -> str:
+    """Run id of the order's newest run: another one when it has been looked at again."""
+    handle = stack.temporal.get_workflow_handle(names.order_to_journal_id("bc-us", str(order_id)))
+    return (await handle.describe()).run_id
+
+
+async def test_a_new_version_posts_the_fifty_that_waited_for_it_and_touches_no_other(stack: Stack) -> None:
+    async with stack.worker():
+        edited = int(stack.shop().place(draft(Shape.ORDINARY, US_SHOP)).id)
+        await stack.announce(edited)
+        await stack.result(edited)
+        stack.shop().edit_line(edited, stack.shop().order(edited).lines[0].id, quantity=7)
+        await stack.announce(edited)
+        await stack.in_state(edited, State.NEEDS_REVIEW)
+        orders = await park_unmapped(stack, 49, seed=100)
+        (pinned,) = await park_unmapped(stack, 1, seed=200)
+        await decide(stack, pinned, kind="retry_with_mapping", mapping_version=1)
+        await eventually(lambda: is_unmapped(stack, pinned), "bound to version 1, it is in review again")
+    untouched = await runs(stack, edited)
+
+    async with deployed(stack, with_version(stack.configuration, 2, ANTIQUES)) as newer, newer.worker():
+        for order_id in (*orders, pinned):
+            assert (await stack.result(order_id)).state is State.POSTED
+            (journal,) = journals_of(stack.fusion, order_id)
+            assert journal.total("entered_dr") == stack.shop().truth()[order_id].total
+            (event,) = await trail(stack, order_id, "released")
+            assert event.job == JOB
+            assert "retail version 2" in event.sentence
+        assert (await stack.state(edited)).state is State.NEEDS_REVIEW
+    assert await runs(stack, edited) == untouched
+    assert await trail(stack, edited, "released") == []
+
+
+async def is_unmapped(stack: Stack, order_id: int) -> bool:
+    standing = await stack.in_state(order_id, State.NEEDS_REVIEW)
+    return {problem.code for problem in standing.problems} == {"unmapped_account"}
+
+
+async def test_what_the_new_version_does_not_cover_comes_back_and_says_so(stack: Stack) -> None:
+    async with stack.worker():
+        (order_id,) = await park_unmapped(stack, 1)
+    async with deployed(stack, with_version(stack.configuration, 2)) as newer, newer.worker():
+
+        async def told() -> bool:
+            row = await stack.parts.store.documents.get("bc-us", "order", str(order_id))
+            return row is not None and "version 2" in row.problems[0].sentence
+
+        await eventually(told, "it is in review again, by the new version")
+        await stack.in_state(order_id, State.NEEDS_REVIEW)
+    # Another start of the same version, or of an older one, releases nothing.
+    again = await runs(stack, order_id)
+    async with deployed(stack, with_version(stack.configuration, 2)) as newer, newer.worker():
+        pass
+    async with stack.worker():
+        pass
+    found = [one async for one in stack.temporal.list_workflows(f'WorkflowType = "{names.RELEASE_REVIEW}"')]
+    assert [one.id for one in found] == [JOB]
+    assert await runs(stack, order_id) == again
+
+
+async def test_a_first_start_releases_nothing(stack: Stack) -> None:
+    async with stack.worker():
+        pass
+    with pytest.raises(RPCError, match="not found"):
+        await stack.temporal.get_workflow_handle(names.release_review_id("retail", 1)).describe()
+
+
+class Died(BaseException):
+    """The worker is gone in the middle of the step."""
+
+
+async def test_an_attempt_goes_on_where_the_worker_before_it_died(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is forgotten, and each is recorded once, although some are told twice."""
+    monkeypatch.setattr(releasing, "PAGE", 10)
+    ids = await park_directly(stack, 35)
+    told: list[str] = []
+    signal = ReleasingActivities._signal
+
+    async def counted(self: ReleasingActivities, workflow_id: str, remapped: Any) -> bool:
+        told.append(workflow_id)
+        if len(told) == 25:
+            raise Died
+        return await signal(self, workflow_id, remapped)
+
+    monkeypatch.setattr(ReleasingActivities, "_signal", counted)
+    wanted = ReleaseReviews(mapping_set="retail", version=2, integrations=("shop-us",), job=JOB)
+    heard: list[Sequence[Any]] = []
+    first = ActivityEnvironment()
+    first.on_heartbeat = lambda *details: heard.append(details)
+    released = ReleasingActivities(stack.parts).release_reviews
+    with pytest.raises(BaseExceptionGroup):
+        await first.run(released, wanted)
+    assert heard[-1][1] == 20
+
+    second = ActivityEnvironment()
+    second.info = dataclasses.replace(second.info, heartbeat_details=heard[-1], attempt=2)
+    assert await second.run(released, wanted) == 35
+    assert {one.rsplit(":", 1)[1] for one in told} == set(ids)
+    assert len(told) <= 35 + 10
+    events = await asyncio.gather(*(trail(stack, one, "released") for one in ids))
+    assert [len(one) for one in events] == [1] * 35
