@@ -66,15 +66,6 @@ def raise_for_temporal(error: VendorError, document: str) -> NoReturn:
 
 
 @contextmanager
-def vendor_failures(document: str) -> Iterator[None]:
-    """Turn any `VendorError` of the body into what Temporal should see. `document` names it for people."""
-    try:
-        yield
-    except VendorError as error:
-        raise_for_temporal(error, document)
-
-
-@contextmanager
 def explained(document: str) -> Iterator[None]:
     """Turn what another try cannot change (a missing setting, a value that fits nowhere) into a problem for a person.
 

@@ -1,12 +1,13 @@
 import asyncio
-from base64 import b64decode
+import json
+from base64 import b64decode, b64encode
 from urllib.parse import parse_qs
 
 import httpx
 import pytest
 
 from clients.authentication import ClientCredentials, HeaderToken
-from clients.errors import NotSent, Unauthorized, VendorError
+from clients.errors import NotSent, SignInRefused, Unauthorized, VendorError
 from clients.http import VendorHttp
 from clients.limiter import Limiter
 
@@ -177,3 +178,66 @@ async def test_a_rotated_static_token_is_read_again_once() -> None:
     await http.read("x", subject="x")
     await http.read("x", subject="x")
     assert seen == ["old", "new", "new"]
+
+
+async def test_a_crowd_that_waits_for_a_refused_sign_in_asks_once() -> None:
+    pod = Pod()
+    pod.token_status = 401
+    http = connect(pod)
+    ends = await asyncio.gather(*(http.read("x", subject="x") for _ in range(20)), return_exceptions=True)
+    assert {type(end) for end in ends} == {SignInRefused}
+    assert len(pod.forms) == 1
+    with pytest.raises(SignInRefused):
+        await http.read("x", subject="x")
+    assert len(pod.forms) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (httpx.Response(401, json={"error": "invalid_client"}), SignInRefused),
+        (httpx.Response(400, json={"error": "invalid_scope"}), SignInRefused),
+        (httpx.Response(403, html="<html>The firewall says no.</html>"), Unauthorized),
+        (httpx.Response(302, headers={"Location": "/maintenance"}), Unauthorized),
+        (httpx.Response(503), NotSent),
+        (httpx.Response(429, headers={"Retry-After": "30"}), NotSent),
+    ],
+    ids=["client", "scope", "a firewall", "redirect", "503", "429"],
+)
+async def test_only_the_endpoint_itself_can_refuse_who_we_are(answer: httpx.Response, kind: type[VendorError]) -> None:
+    """Somebody else's no may be gone the next time; the endpoint's own is final for this secret."""
+
+    async def secret() -> str:
+        return "s"
+
+    auth = ClientCredentials(
+        connection="fusion-test",
+        token_url="https://idcs.example/oauth2/v1/token",
+        client_id="c",
+        scope="s",
+        secret=secret,
+        transport=httpx.MockTransport(lambda _: answer),
+    )
+    with pytest.raises(kind) as told:
+        await auth.claims()
+    assert type(told.value) is kind
+
+
+async def test_the_claims_of_a_token_are_those_of_a_new_sign_in() -> None:
+    content = b64encode(json.dumps({"sub": "ML_CONNECTOR"}).encode()).decode().rstrip("=")
+    tokens = iter((f"h.{content}.s", "opaque", "a.b.c"))
+
+    async def secret() -> str:
+        return "s"
+
+    auth = ClientCredentials(
+        connection="fusion-test",
+        token_url="https://idcs.example/oauth2/v1/token",
+        client_id="c",
+        scope="s",
+        secret=secret,
+        transport=httpx.MockTransport(lambda _: httpx.Response(200, json={"access_token": next(tokens)})),
+    )
+    assert await auth.claims() == {"sub": "ML_CONNECTOR"}
+    assert await auth.claims() == {}, "a token need not be a JWT"
+    assert await auth.claims() == {}, "nor one that can be read"

@@ -7,7 +7,18 @@ from typing import Any
 import httpx
 import pytest
 
-from clients.errors import BadAnswer, InDoubt, NotSent, RateLimited, Rejected, Unavailable
+from clients.errors import (
+    BadAnswer,
+    Held,
+    InDoubt,
+    NotFound,
+    NotSent,
+    RateLimited,
+    Rejected,
+    Unavailable,
+    Unreachable,
+    VendorError,
+)
 from clients.http import VendorHttp
 from clients.limiter import Allowance, Limiter
 
@@ -173,3 +184,67 @@ async def test_no_cookie_is_kept() -> None:
     await http.read("x", subject="x")
     await http.read("x", subject="x")
     assert seen == [None, None]
+
+
+class Watcher:
+    """Notes every call of a connection."""
+
+    def __init__(self) -> None:
+        self.began = 0
+        self.held = False
+        self.ends: list[tuple[int, type[VendorError] | None]] = []
+
+    def begin(self) -> int:
+        if self.held:
+            raise Held("shop-1", "It is paused.")
+        self.began += 1
+        return self.began
+
+    def ended(self, began: int, error: VendorError | None) -> None:
+        self.ends.append((began, type(error) if error else None))
+
+
+async def test_a_watch_sees_how_each_call_ended_and_may_hold_it_back() -> None:
+    watch = Watcher()
+    answers = iter((httpx.Response(200, json={}), httpx.Response(503), httpx.Response(404)))
+    http = connect(watch=watch, transport=httpx.MockTransport(lambda _: next(answers)))
+    await http.read("x", subject="x")
+    for _ in range(2):
+        with pytest.raises(VendorError):
+            await http.read("x", subject="x")
+    assert watch.ends == [(1, None), (2, Unavailable), (3, NotFound)]
+    watch.held = True
+    with pytest.raises(Held):
+        await http.send("POST", "x", subject="x", body={}, write=True)
+    assert watch.began == 3
+
+
+async def test_a_web_page_in_the_vendors_place_is_no_answer() -> None:
+    """A maintenance page, or a proxy: nothing is wrong with the document that was asked for."""
+    http = answering(httpx.Response(200, html="<html>We will be back soon.</html>"))
+    with pytest.raises(Unavailable, match="answered with a web page"):
+        await http.read("x", subject="order 1")
+    with pytest.raises(InDoubt, match="outcome is unknown"):
+        await http.send("POST", "x", subject="order 1", body={}, write=True)
+
+
+async def test_what_was_too_late_on_our_side_says_nothing_of_the_vendor() -> None:
+    limiter = Limiter(calls=1000, window=1.0, patience=60.0)
+    limiter.pause(5.0)
+    http = connect(limiter=limiter, transport=httpx.MockTransport(lambda _: httpx.Response(200)))
+    with pytest.raises(Held, match="too late"):
+        await http.read("x", subject="x", deadline=0.05)
+
+
+async def test_a_vendor_that_is_not_there_is_told_from_one_that_does_not_answer(misbehaving: Any) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        absent = connect(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(Unreachable):
+            await absent.read("x", subject="x")
+        await absent.aclose()
+    async with misbehaving(silent) as address:
+        slow = connect(address, timeout=0.4)
+        with pytest.raises(Unavailable, match="did not answer in time"):
+            await slow.read("x", subject="x")
+        await slow.aclose()

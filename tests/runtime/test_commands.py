@@ -81,7 +81,7 @@ def test_connections_are_listed_and_an_unknown_one_is_refused(shell: Shell) -> N
 
 def test_a_secret_is_set_from_the_environment_and_never_shown(shell: Shell) -> None:
     shell.environment["TOKEN"] = SECRET
-    assert shell("secrets", "set", "bc-us", "access_token", "--from-env", "TOKEN").exit_code == 0
+    assert shell("secrets", "set", "bc-us", "access_token", "--offline", "--from-env", "TOKEN").exit_code == 0
     told = shell("secrets", "list")
     assert told.exit_code == 0
     assert "0 min ago" in told.output
@@ -127,7 +127,7 @@ def test_rotation_of_keys_keeps_what_was_sealed_readable(shell: Shell, tmp_path:
     file = tmp_path / "ring.json"
     shell.environment = {"ML_CONNECTOR_KEY_FILE": str(file), "ML_CONNECTOR_KEYS": "", "TOKEN": SECRET}
     shell("keys", "init")
-    shell("secrets", "set", "bc-us", "access_token", "--from-env", "TOKEN")
+    shell("secrets", "set", "bc-us", "access_token", "--offline", "--from-env", "TOKEN")
     told = shell("keys", "rotate")
     assert "Key k2 is now current" in told.output
     assert "under the current key: 1." in shell("keys", "rewrap").output
