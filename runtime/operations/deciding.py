@@ -16,6 +16,7 @@ from contracts.flow import Decided, Decision
 from contracts.journal import Problem
 from contracts.model import Frozen, Instant
 from runtime.operations.lost_reviews import decide_anew, problem_of_group, problems_of_document
+from runtime.temporal.starting import OUTAGES
 from store import Store
 from store.rows import DocumentRow, GroupRow, GroupState
 
@@ -170,9 +171,9 @@ async def decide(
         if error.status is RPCStatusCode.NOT_FOUND:
             raise NotInReviewError(
                 f"{item.name} has no running workflow {item.workflow_id}, so nothing waits for this decision. "
-                "If its run was terminated, the next poll or webhook of the order starts it again."
+                "`ml-connector review list` shows what does."
             ) from error
-        if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+        if error.status in OUTAGES:
             raise _unanswered(item, decision, patience) from error
         raise DecisionError(
             f"Temporal did not take the decision about {item.name} ({error.status.name.lower()}). Ask again."
@@ -211,8 +212,8 @@ def _refusal(item: ReviewItem, refused: WorkflowUpdateFailedError) -> DecisionEr
 
 def _unanswered(item: ReviewItem, decision: Decision, patience: dt.timedelta) -> UnansweredError:
     return UnansweredError(
-        f"{item.name} did not answer within {patience.total_seconds():.0f} s: is a worker running, and does Fusion "
-        f"answer? The decision may still be applied. Run the same command again: it carries the same id "
+        f"{item.name} did not answer within {patience.total_seconds():.0f} s: do Temporal and Fusion answer, and is a "
+        f"worker running? The decision may still be applied. Run the same command again: it carries the same id "
         f"({decision.id}), so it is decided once."
     )
 

@@ -5,6 +5,8 @@ import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import httpx
+from support.fusion_pod import Pod, sale
 from support.stack import Stack, eventually
 
 from activities.trail import KIND
@@ -102,3 +104,11 @@ async def trail(stack: Stack, order_id: object, action: str) -> list[AuditRow]:
     """The order's audit events with this action."""
     events = await stack.parts.store.audit.of("bc-us", KIND, str(order_id))
     return [event for event in events if event.action == action]
+
+
+async def book_by_hand(stack: Stack, batch: str) -> None:
+    """A journal of ten dollars that a person imported into Fusion."""
+    async with httpx.AsyncClient(base_url=stack.fusion_listener.url) as http:
+        pod = Pod(stack.fusion, http)
+        await pod.sign_in()
+        await pod.run(sale("by-hand", "10.00", day=stack.shop().now().date(), batch=batch, group="7"), group="7")
