@@ -103,6 +103,7 @@ BRANCHES: Final[dict[str, dict[str, str]]] = {
         "the first sealing of a tenant": "audit-sealed-first",
         "knows the seal that was the newest before": "audit-sealed-again",
     },
+    names.RELEASE_REVIEW: {"what waits is told of a newer mapping set, twice": "reviews-released"},
 }
 
 

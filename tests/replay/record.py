@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from replay import audit_scenes, fingerprint, import_scenes, invoice_scenes, order_scenes, recovery_scenes
+from replay import audit_scenes, fingerprint, import_scenes, invoice_scenes, order_scenes, recovery_scenes, release_scenes
 from replay.branches import branch_files
 from replay.history_files import HISTORIES
 from replay.order_scenes import Open
@@ -45,6 +45,7 @@ SCENES: Final[dict[str, Scene]] = {
     "postings": import_scenes.postings,
     "slots": import_scenes.slots,
     "sealings": audit_scenes.sealings,
+    "releases": release_scenes.releases,
     "invoices": invoice_scenes.invoices,
     "unknown-invoices": invoice_scenes.unknown_invoices,
     "restored": recovery_scenes.restored,
