@@ -1,5 +1,6 @@
 """`ml-connector connections test`."""
 
+import os
 from collections.abc import Awaitable
 from typing import Annotated
 
@@ -14,12 +15,17 @@ from runtime.checking.findings import EXIT_CODES, Finding, Level, show, worst
 from runtime.checking.probes import OpenProbes, open_probes, secret_findings
 from runtime.checking.reference_homes import billings
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, connection_named, output, run
+from runtime.operations.sign_in import CONNECTION_KIND
+from runtime.parts import open_store
+from store import KeyRing
+from store.rows import AuditRow, ConnectionState
 
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The accounts at other systems.", no_args_is_help=True)
     group.command("test")(try_connections)
     group.command("list")(list_connections)
+    group.command("show")(show_connection)
     app.add_typer(group, name="connections")
 
 
@@ -47,6 +53,32 @@ def list_connections(config: ConfigOption = DEFAULT_CONFIG) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def show_connection(
+    connection: Annotated[str, typer.Argument(help="Id of the connection.")], config: ConfigOption = DEFAULT_CONFIG
+) -> None:
+    """Show how it is, which account it signs in to, and who accepted another one when."""
+    configuration = configured(config).configuration
+    connection_named(configuration, connection)
+
+    async def read() -> tuple[ConnectionState | None, tuple[AuditRow, ...]]:
+        async with open_store(configuration, KeyRing.from_environment(os.environ)) as store:
+            return (
+                await store.connections.state(connection),
+                await store.audit.of(connection, CONNECTION_KIND, connection),
+            )
+
+    state, events = run(read())
+    if state is None:
+        output.print(f"{connection} has not been used yet.", highlight=False)
+        return
+    output.print(f"{connection} is {state.state.value} since {state.since:%Y-%m-%d %H:%M} UTC", highlight=False)
+    for line in (state.sentence, state.identity_sentence and f"It signs in to {state.identity_sentence}."):
+        if line:
+            output.print(line, highlight=False, markup=False, soft_wrap=True)
+    for event in events:
+        output.print(f"{event.at:%Y-%m-%d %H:%M} UTC {event.sentence}", highlight=False, markup=False, soft_wrap=True)
 
 
 async def _test(configuration: Configuration, only: str | None) -> tuple[Finding, ...]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+from typing import Final
 
 from clients.accounts import Account
 from clients.bigcommerce import BigCommerceClient
@@ -14,8 +15,11 @@ from contracts.secret_names import SIGN_IN_SECRET
 from store import Store
 from store.rows import AuditEvent
 
-PATIENCE = 20.0
+PATIENCE: Final = 20.0
 """Seconds a person at a prompt waits for a system."""
+
+CONNECTION_KIND: Final = "connection"
+"""Kind of the audit events that are about a connection and no document."""
 
 Connection = FusionConnection | BigCommerceConnection
 
@@ -78,7 +82,7 @@ def _accepted(connection: Connection, before: str, tried: Tried, who: str, now: 
     return AuditEvent(
         tenant=connection.tenant,
         connection=connection.id,
-        kind="connection",
+        kind=CONNECTION_KIND,
         document_id=connection.id,
         at=now,
         action="account_changed",

@@ -151,6 +151,8 @@ async def test_a_secret_of_another_account_is_kept_only_when_that_is_meant(stack
         (event,) = await stack.parts.store.audit.of("fusion", "connection", "fusion")
         assert event.action == "account_changed"
         assert event.details["who"] == "Ann"
+        shown = await typed("connections", "show", "fusion")
+        assert "Ann accepted pod 127.0.0.1" in shown.stdout
         stack.fusion.world.credentials.client_secret = "gone"
         stack.fusion.identity.revoke()
         await posted(stack, await sell(stack, *baskets(10)))
