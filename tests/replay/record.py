@@ -16,7 +16,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from replay import audit_scenes, fingerprint, import_scenes, invoice_scenes, order_scenes, recovery_scenes, release_scenes
+from replay import (
+    audit_scenes,
+    fingerprint,
+    import_scenes,
+    invoice_scenes,
+    order_scenes,
+    recovery_scenes,
+    release_scenes,
+)
 from replay.branches import branch_files
 from replay.history_files import HISTORIES
 from replay.order_scenes import Open
