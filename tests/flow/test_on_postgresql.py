@@ -1,4 +1,4 @@
-"""The same facts with the store on PostgreSQL: an order is posted, and a refusal stops no neighbour."""
+"""The same facts with the store on PostgreSQL: an order is posted or billed, and a refusal stops no neighbour."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -18,6 +18,7 @@ from support.proof import (
     retry,
     sell,
 )
+from support.receivables import billed, billed_once, no_invoice_twice, worker_with
 from support.stack import FAST, Stack, journals_of, open_stack
 
 from contracts import names
@@ -88,3 +89,28 @@ async def test_a_declined_import_waits_for_a_person_and_is_posted_after_a_retry(
     await posted(stack, orders)
     nothing_left(stack)
     no_journal_twice(stack)
+
+
+async def test_of_two_workers_one_bills_each_order_whatever_becomes_of_its_answers(
+    temporal_server: DevServer, database_server: URL, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    def adjust(configuration: Configuration) -> Configuration:
+        return with_fusion(billed(configuration), create_timeout=2.0, settle=0.5)
+
+    async with new_database(database_server) as database:
+        url = database.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+        async with (
+            open_stack(temporal_server, tmp_path_factory.mktemp("billed"), store_url=url, adjust=adjust) as stack,
+            stack.worker(),
+            worker_with(stack, stack.configuration),
+        ):
+            post = {"method": "POST", "path": "/receivablesInvoices$"}
+            stack.fusion.faults.set("lost_answer", count=6, chance=0.4, **post)
+            stack.fusion.faults.set("cut", count=4, chance=0.3, **post)
+            stack.fusion.faults.set("error_after", count=4, chance=0.3, **post)
+            orders = await sell(stack, *(ordinary(seed) for seed in range(30)))
+            for order_id in orders:
+                await stack.announce(order_id)
+            await billed_once(stack, orders)
+            no_invoice_twice(stack)
+            await nothing_in_review(stack)

@@ -11,6 +11,7 @@ from contracts.configuration import Configuration, ReceivableBooks
 from contracts.flow import State
 from contracts.receivable import ReferenceHome
 from runtime.parts import open_parts
+from runtime.temporal.connect import connect
 from runtime.worker import run_worker
 from sandbox.fusion.receivables.demo import (
     AUTOMATIC_SOURCE,
@@ -72,8 +73,10 @@ def no_invoice_twice(stack: Stack) -> None:
 async def worker_with(stack: Stack, configuration: Configuration) -> AsyncIterator[None]:
     """A worker on the same store that was started with another configuration."""
     stop = asyncio.Event()
-    async with open_parts(configuration, stack.keys, temporal=stack.temporal) as parts:
-        running = asyncio.create_task(run_worker(stack.temporal, parts, stop, grace=5))
+    # Two workers of one queue cannot share a client.
+    temporal = await connect(configuration.temporal, stack.keys)
+    async with open_parts(configuration, stack.keys, temporal=temporal) as parts:
+        running = asyncio.create_task(run_worker(temporal, parts, stop, grace=5))
         try:
             yield
         finally:
