@@ -10,12 +10,11 @@ may race on any number of workers.
 import datetime as dt
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection
 
 from store.audit import Audit
 from store.creation import (
     NOTHING_KNOWN,
-    ROW_COLUMNS,
     CreationLease,
     CreationRow,
     CreationState,
@@ -33,6 +32,18 @@ from store.creation import (
     evidence_of,
     noted,
 )
+from store.creation_changes import (
+    ASKS,
+    DECLARED,
+    FREE,
+    NEVER_SENT,
+    change,
+    counts_now,
+    forget,
+    holds,
+    known_row,
+    locked_row,
+)
 from store.database import Database, StoreError, insert_into
 from store.elsewhere import refuse_second_journal
 from store.epochs import advance_within, require_within
@@ -42,16 +53,8 @@ from store.schema import creations
 from store.turns import Turn, Turns
 from store.vault import Vault
 
-_ASKS: Final = "asks_absence"
-_DECLARED: Final = "declared"
 _DOUBTED: Final = "doubted"
-_FREE: Final[dict[str, Any]] = {"lease_token": None, "lease_until": None}
 _SENDABLE: Final = (CreationState.INTENDED, CreationState.SENDING)
-
-
-class CreationUnknown(StoreError):
-    def __init__(self, reference: str) -> None:
-        super().__init__(f"No creation has the reference {reference}.")
 
 
 class CreationInFlight(StoreError):
@@ -98,8 +101,8 @@ class Creations(RecordedCreations):
             refuse_second_journal(connection, intent.key)
             if connection.execute(self._insert, {**values, "created_at": now}).first() is not None:
                 self._tell(connection, event)
-                return Intended("intended", creation_of(_known(connection, intent.reference)), epoch)
-            found = _row(connection, intent.reference)
+                return Intended("intended", creation_of(known_row(connection, intent.reference)), epoch)
+            found = locked_row(connection, intent.reference)
             if found is None:
                 raise StoreError(
                     f"{intent.reference} cannot be intended: its document, purpose and ordinal belong to another."
@@ -107,23 +110,23 @@ class Creations(RecordedCreations):
             row = creation_of(found)
             if row.final:
                 return self._compared(connection, row, intent, epoch)
-            if row.sends and _counts(row, declaration, now):
+            if row.sends and counts_now(row, declaration, now):
                 self._tell(connection, declared)
-                known = [*row.evidence.get(_DECLARED, ()), declaration.decision if declaration else ""]
-                evidence = evidence_of(row, sends=(), **{_DECLARED: known, _ASKS: False})
-                _change(connection, row, evidence=evidence)
+                known = [*row.evidence.get(DECLARED, ()), declaration.decision if declaration else ""]
+                evidence = evidence_of(row, sends=(), **{DECLARED: known, ASKS: False})
+                change(connection, row, evidence=evidence)
                 row = row.model_copy(update={"sends": (), "evidence": evidence})
             if row.sends:
-                _change(connection, row, state=CreationState.SENDING)
-                return Intended("open", creation_of(_known(connection, intent.reference)), epoch)
+                change(connection, row, state=CreationState.SENDING)
+                return Intended("open", creation_of(known_row(connection, intent.reference)), epoch)
             if found.digest != intent.digest or row.state is CreationState.WITHDRAWN:
                 self._tell(connection, event)
                 since = now if row.state is CreationState.WITHDRAWN else row.created_at
                 # Whoever holds a lease for the older version is refused by its mark.
                 evidence = evidence_of(row, **noted(intent))
-                _change(connection, row, **content, created_at=since, evidence=evidence, **_FREE)
-            _change(connection, row, **_NEVER_SENT)
-            return Intended("intended", creation_of(_known(connection, intent.reference)), epoch)
+                change(connection, row, **content, created_at=since, evidence=evidence, **FREE)
+            change(connection, row, **NEVER_SENT)
+            return Intended("intended", creation_of(known_row(connection, intent.reference)), epoch)
 
         return await self._database.write(unit)
 
@@ -131,7 +134,7 @@ class Creations(RecordedCreations):
         """What is there, against the version that is to be created."""
         if not row.fingerprint:
             # A person named it before it was ever intended: this version is the one they looked at.
-            _change(connection, row, fingerprint=intent.fingerprint)
+            change(connection, row, fingerprint=intent.fingerprint)
         elif row.fingerprint != intent.fingerprint:
             return Intended("other_version", row, epoch)
         return Intended("posted" if row.state is CreationState.POSTED else "differs", row, epoch)
@@ -146,7 +149,7 @@ class Creations(RecordedCreations):
         """
 
         def unit(connection: Connection) -> CreationLease:
-            found = _known(connection, reference)
+            found = known_row(connection, reference)
             row = creation_of(found)
             if row.final or row.state is CreationState.WITHDRAWN:
                 return Ended(row)
@@ -154,7 +157,7 @@ class Creations(RecordedCreations):
                 return Occupied(row.lease_until)
             if row.sends and (row.target_id or not again):
                 return Unresolved(row, row.lease_until or row.sends[-1].at)
-            _change(connection, row, lease_token=token, lease_until=until)
+            change(connection, row, lease_token=token, lease_until=until)
             return Granted(until)
 
         return await self._database.write(unit)
@@ -167,9 +170,9 @@ class Creations(RecordedCreations):
         send = Send(token=token, at=now, fingerprint=intent.fingerprint, currency=intent.currency, total=intent.total)
 
         def unit(connection: Connection) -> int | None:
-            found = _known(connection, intent.reference)
+            found = known_row(connection, intent.reference)
             row = creation_of(found)
-            if not _holds(found, token) or now >= found.lease_until or row.state not in _SENDABLE:
+            if not holds(found, token) or now >= found.lease_until or row.state not in _SENDABLE:
                 return None
             if token in {one.token for one in row.sends}:
                 return None
@@ -177,8 +180,8 @@ class Creations(RecordedCreations):
                 if not row.sends:
                     # A later step wrote another version since this attempt looked.
                     return None
-                _change(connection, row, **content)
-            _change(
+                change(connection, row, **content)
+            change(
                 connection,
                 row,
                 state=CreationState.SENDING,
@@ -195,10 +198,10 @@ class Creations(RecordedCreations):
         """Give the lease back. This attempt proves that nothing comes of its request, if it marked one."""
 
         def unit(connection: Connection) -> None:
-            found = _known(connection, reference)
+            found = known_row(connection, reference)
             row = creation_of(found)
             if not row.final:
-                _forget(connection, row, {token}, free=_holds(found, token))
+                forget(connection, row, {token}, free=holds(found, token))
 
         await self._database.write(unit)
 
@@ -206,11 +209,11 @@ class Creations(RecordedCreations):
         """The sends that `row` shows are proved to have come to nothing. False: it has changed meanwhile."""
 
         def unit(connection: Connection) -> bool:
-            found = _known(connection, row.reference)
+            found = known_row(connection, row.reference)
             current = creation_of(found)
             if current.final or current.sends != row.sends or (current.lease_until and now < current.lease_until):
                 return False
-            _forget(connection, current, {send.token for send in row.sends}, free=True)
+            forget(connection, current, {send.token for send in row.sends}, free=True)
             self._tell(connection, event)
             return True
 
@@ -229,7 +232,7 @@ class Creations(RecordedCreations):
         """The outcome of a send is not known; what its attempt did learn is kept. `event` is added once per send."""
 
         def unit(connection: Connection) -> None:
-            row = creation_of(_known(connection, reference))
+            row = creation_of(known_row(connection, reference))
             learned: dict[str, Any] = {"refused_as_duplicate": True} if refused_as_duplicate else {}
             if answered_at is not None:
                 learned["answered_at"] = answered_at
@@ -238,7 +241,7 @@ class Creations(RecordedCreations):
                 return
             if row.evidence.get(_DOUBTED) != token:
                 self._tell(connection, event)
-            _change(
+            change(
                 connection,
                 row,
                 answered_at=sends[-1].answered_at,
@@ -252,8 +255,8 @@ class Creations(RecordedCreations):
         """Add to what is known of it."""
 
         def unit(connection: Connection) -> None:
-            row = creation_of(_known(connection, reference))
-            _change(connection, row, evidence=evidence_of(row, **evidence))
+            row = creation_of(known_row(connection, reference))
+            change(connection, row, evidence=evidence_of(row, **evidence))
 
         await self._database.write(unit)
 
@@ -261,9 +264,9 @@ class Creations(RecordedCreations):
         """The vendor answered that it is there. It is read back before that is believed."""
 
         def unit(connection: Connection) -> None:
-            row = creation_of(_known(connection, reference))
+            row = creation_of(known_row(connection, reference))
             if not row.final and token in {send.token for send in row.sends}:
-                _change(connection, row, target_id=target_id, target_number=target_number)
+                change(connection, row, target_id=target_id, target_number=target_number)
 
         await self._database.write(unit)
 
@@ -286,12 +289,12 @@ class Creations(RecordedCreations):
         state = CreationState.DIFFERS if differs else CreationState.POSTED
 
         def unit(connection: Connection) -> bool:
-            row = creation_of(_known(connection, reference))
+            row = creation_of(known_row(connection, reference))
             if row.final and row.target_id != target_id:
                 return False
             if row.state is CreationState.POSTED or row.state is state:
                 return True
-            _change(
+            change(
                 connection,
                 row,
                 state=state,
@@ -301,7 +304,7 @@ class Creations(RecordedCreations):
                 posted_at=row.posted_at or now,
                 sentence=sentence,
                 evidence=evidence_of(row, sends=()),
-                **_FREE,
+                **FREE,
             )
             self._tell(connection, event)
             return True
@@ -324,13 +327,13 @@ class Creations(RecordedCreations):
         """
 
         def unit(connection: Connection) -> None:
-            row = creation_of(_known(connection, reference))
+            row = creation_of(known_row(connection, reference))
             known = row.state is CreationState.REVIEW and row.evidence.get("code") == code
             if row.state is CreationState.POSTED or row.state is CreationState.WITHDRAWN:
                 return
-            more = {**(evidence or {}), "code": code, _ASKS: asks_absence}
+            more = {**(evidence or {}), "code": code, ASKS: asks_absence}
             state = row.state if row.final else CreationState.REVIEW
-            _change(connection, row, state=state, sentence=sentence, evidence=evidence_of(row, **more))
+            change(connection, row, state=state, sentence=sentence, evidence=evidence_of(row, **more))
             if not known:
                 self._tell(connection, event)
 
@@ -347,14 +350,14 @@ class Creations(RecordedCreations):
 
         def unit(connection: Connection) -> bool:
             self._turns.take(connection, turn)
-            found = _row(connection, reference)
+            found = locked_row(connection, reference)
             if found is None:
                 return True
             row = creation_of(found)
             if row.final or (row.sends and not (by_person and row.state is CreationState.REVIEW)):
                 return False
             if skipped or row.state is CreationState.INTENDED:
-                _change(connection, row, state=CreationState.WITHDRAWN, **_FREE)
+                change(connection, row, state=CreationState.WITHDRAWN, **FREE)
             return True
 
         return await self._database.write(unit)
@@ -380,12 +383,12 @@ class Creations(RecordedCreations):
         def unit(connection: Connection) -> CreationRow:
             refuse_second_journal(connection, key)
             connection.execute(self._insert, blank)
-            row = creation_of(_known(connection, reference))
+            row = creation_of(known_row(connection, reference))
             if row.state is CreationState.POSTED:
                 return row
             if row.lease_until is not None and now < row.lease_until:
                 raise CreationInFlight(reference, row.lease_until)
-            _change(
+            change(
                 connection,
                 row,
                 state=CreationState.POSTED,
@@ -395,67 +398,12 @@ class Creations(RecordedCreations):
                 posted_at=now,
                 sentence=sentence,
                 evidence=evidence_of(row, sends=()),
-                **_FREE,
+                **FREE,
             )
-            return creation_of(_known(connection, reference))
+            return creation_of(known_row(connection, reference))
 
         return await self._database.write(unit)
 
     def _tell(self, connection: Connection, event: AuditEvent | None) -> None:
         if event is not None:
             self._audit.within([event])(connection)
-
-
-_NEVER_SENT: Final[dict[str, Any]] = {
-    "state": CreationState.INTENDED,
-    "sent_at": None,
-    "answered_at": None,
-    "target_id": "",
-    "target_number": "",
-}
-
-
-def _row(connection: Connection, reference: str) -> Any | None:
-    """Locked until the end of the transaction."""
-    statement = select(*ROW_COLUMNS, creations.c.lease_token).where(creations.c.reference == reference)
-    return connection.execute(statement.with_for_update()).one_or_none()
-
-
-def _known(connection: Connection, reference: str) -> Any:
-    row = _row(connection, reference)
-    if row is None:
-        raise CreationUnknown(reference)
-    return row
-
-
-def _holds(found: Any, token: str) -> bool:
-    return found.lease_token == token and found.lease_until is not None
-
-
-def _change(connection: Connection, row: CreationRow, **values: Any) -> None:
-    connection.execute(update(creations).where(creations.c.reference == row.reference).values(values))
-
-
-def _forget(connection: Connection, row: CreationRow, tokens: set[str], *, free: bool) -> None:
-    """Take sends away that came to nothing. With none left, it was never sent."""
-    left = tuple(send for send in row.sends if send.token not in tokens)
-    values: dict[str, Any] = dict(_FREE) if free else {}
-    if left != row.sends:
-        values["evidence"] = evidence_of(row, sends=left)
-        if left:
-            values |= {"sent_at": left[-1].at, "answered_at": left[-1].answered_at}
-        else:
-            values |= {**_NEVER_SENT, "state": row.state if row.state is not CreationState.SENDING else "intended"}
-    if values:
-        _change(connection, row, **values)
-
-
-def _counts(row: CreationRow, declaration: Declaration | None, now: dt.datetime) -> bool:
-    """Whether a person was asked for this declaration, and it has not been used up."""
-    return (
-        declaration is not None
-        and row.state is CreationState.REVIEW
-        and bool(row.evidence.get(_ASKS))
-        and declaration.decision not in row.evidence.get(_DECLARED, ())
-        and (row.lease_until is None or row.lease_until <= now)
-    )

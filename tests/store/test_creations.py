@@ -20,7 +20,8 @@ from store.creation import (
     Occupied,
     Unresolved,
 )
-from store.creations import CreationInFlight, CreationUnknown
+from store.creation_changes import CreationUnknown
+from store.creations import CreationInFlight
 from store.elsewhere import PostedElsewhere
 from store.epochs import StoreBehind
 from store.rows import AuditEvent, PostingKey, PostingState
