@@ -20,10 +20,10 @@ import aiohttp
 
 from benchmarks.figures import Figure, at_most, below, percentile
 from contracts.starting import StartRequest
-from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP
 from sandbox.bigcommerce.webhooks import signature
 from tests.support.stack import DEMO_CONFIGURATION, Stack, eventually, open_stack
+from tests.support.topology import TemporalServer
 
 RATE: Final = 40
 """Deliveries a second, each about another order."""
@@ -33,7 +33,7 @@ ROUNDS: Final = 3
 ROOT: Final = Path(__file__).parents[1]
 
 
-async def run(server: DevServer) -> tuple[list[Figure], str]:
+async def run(server: TemporalServer) -> tuple[list[Figure], str]:
     with TemporaryDirectory() as name:
         directory = Path(name)
         async with (

@@ -20,10 +20,10 @@ from benchmarks.figures import Figure, at_most, below
 from contracts import names
 from contracts.configuration import Configuration
 from contracts.flow import PollInput, State
-from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Shape, StoreSettings, draft
 from sandbox.bigcommerce.webhooks import signature
 from tests.support.stack import Stack, eventually, open_stack, posted_total
+from tests.support.topology import TemporalServer
 from webhook_gateway.app import GatewayParts, create_app
 
 ORDERS: Final = 100
@@ -69,7 +69,7 @@ class Cost:
         return self.fusion_calls / self.orders
 
 
-async def measure(server: DevServer, directory: Path, *, orders: int = ORDERS) -> Cost:
+async def measure(server: TemporalServer, directory: Path, *, orders: int = ORDERS) -> Cost:
     """Plays the arrivals and counts once every order is posted. Raises `AssertionError` when one is not."""
     stores = (StoreSettings(US_SHOP, requests_per_window=1_000_000),)
     async with open_stack(server, directory, imports=PACE, stores=stores, adjust=_unhurried) as stack, stack.worker():
@@ -177,7 +177,7 @@ def figures(cost: Cost) -> list[Figure]:
     ]
 
 
-async def run(server: DevServer) -> tuple[list[Figure], str]:
+async def run(server: TemporalServer) -> tuple[list[Figure], str]:
     with TemporaryDirectory() as directory:
         cost = await measure(server, Path(directory))
     return figures(cost), describe(cost)

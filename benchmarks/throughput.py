@@ -7,10 +7,8 @@ machine and take their part of it in both directions, so ratios carry over and a
 
 import asyncio
 import os
-import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,14 +18,14 @@ from temporalio.client import Client
 
 from benchmarks.bare import QUEUE, BareDocument
 from benchmarks.figures import Figure
+from benchmarks.worker_process import cpu, product_worker, worker_process
 from contracts.flow import State
-from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Shape, StoreSettings, draft
-from tests.support.stack import DEMO_CONFIGURATION, Stack, open_stack
+from tests.support.stack import Stack, open_stack
+from tests.support.topology import TemporalServer
 
 DOCUMENTS: Final = 150
 WARM_UP: Final = 10
-ROOT: Final = Path(__file__).parents[1]
 PACE: Final = {"flush_after": 2.0, "quiet_period": 1.0, "reread_after": 3600.0}
 
 
@@ -38,12 +36,12 @@ class Measured:
     """CPU of the worker a document, milliseconds."""
 
 
-async def run(server: DevServer) -> tuple[list[Figure], str]:
+async def run(server: TemporalServer) -> tuple[list[Figure], str]:
     with TemporaryDirectory() as name:
         stores = (StoreSettings(US_SHOP, requests_per_window=1_000_000),)
         async with open_stack(server, Path(name), imports=PACE, stores=stores) as stack:
             bare = await _bare(stack)
-            orders = await _orders(stack, Path(name))
+            orders = await _orders(stack)
     figures = [
         Figure("orders a second, start to posted, one worker", f"{orders.per_second:.1f}"),
         Figure("the same, workflows of one activity", f"{bare.per_second:.1f}"),
@@ -62,64 +60,26 @@ async def _bare(stack: Stack) -> Measured:
     async def one(number: int) -> None:
         await client.execute_workflow(BareDocument.run, f"{number}", id=f"bare-{number}", task_queue=QUEUE)
 
-    async with _process(("-m", "benchmarks.bare", address, namespace), dict(os.environ)) as pid:
+    async with worker_process(("-m", "benchmarks.bare", address, namespace), dict(os.environ)) as pid:
         await _timed(pid, [one(-number) for number in range(1, WARM_UP + 1)])
         return await _timed(pid, [one(number) for number in range(DOCUMENTS)])
 
 
-async def _orders(stack: Stack, directory: Path) -> Measured:
+async def _orders(stack: Stack) -> Measured:
     async def one(number: int) -> None:
         order_id = stack.shop().place(draft(Shape.ORDINARY, US_SHOP, seed=number), quiet=True).id
         await stack.announce(order_id)
         result = await stack.result(order_id)
         assert result.state is State.POSTED, result.sentence
 
-    path = directory / "connector.toml"
-    text = DEMO_CONFIGURATION.read_text(encoding="utf-8")
-    text = text.replace("flush_after = 10.0\nquiet_period = 1.0", "\n".join(f"{n} = {v}" for n, v in PACE.items()))
-    text = text.replace("requests_per_window = 3000", "requests_per_window = 1000000")
-    path.write_text(text, encoding="utf-8")
-    environment = {**stack.environment, "ML_CONNECTOR_CONFIG": str(path)}
-    command = ("-c", "from runtime.cli import main; main()", "--log-level", "INFO", "--log-form", "json", "worker")
-    async with _process(command, environment) as pid:
+    async with product_worker(stack, PACE) as pid:
         await _timed(pid, [one(-number) for number in range(1, WARM_UP + 1)])
         return await _timed(pid, [one(number) for number in range(DOCUMENTS)])
 
 
 async def _timed(pid: int, work: Sequence[Coroutine[Any, Any, object]]) -> Measured:
     """All at once, until all are done."""
-    cpu, began = _cpu(pid), time.perf_counter()
+    used, began = cpu(pid), time.perf_counter()
     await asyncio.gather(*work)
     seconds = time.perf_counter() - began
-    return Measured(len(work) / seconds, (_cpu(pid) - cpu) * 1000 / len(work))
-
-
-def _cpu(pid: int) -> float:
-    """Seconds of CPU the process has used, in user and kernel mode."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@asynccontextmanager
-async def _process(arguments: Sequence[str], environment: dict[str, str]) -> AsyncIterator[int]:
-    """A worker as a process; ready when it says so."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        env={**environment, "PYTHONPATH": str(ROOT)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    assert process.stdout is not None
-    output = process.stdout
-    async with asyncio.timeout(60):
-        while (line := await output.readline()) and b"worker is up" not in line:
-            pass
-    draining = asyncio.create_task(output.read())
-    try:
-        yield process.pid
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait([draining], timeout=40)
-        await process.wait()
+    return Measured(len(work) / seconds, (cpu(pid) - used) * 1000 / len(work))
