@@ -6,7 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from benchmarks import acknowledgement, arrivals, throughput
+from benchmarks import acknowledgement, arrivals, parked, throughput
 from benchmarks.figures import Figure, table
 from runtime.observing.logs import configure_logs
 from runtime.temporal.devserver import DevServer
@@ -18,6 +18,7 @@ PARTS: Final[dict[str, Part]] = {
     "arrivals": arrivals.run,
     "acknowledgement": acknowledgement.run,
     "throughput": throughput.run,
+    "parked": parked.run,
 }
 
 

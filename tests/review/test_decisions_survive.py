@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from review.parking import ANTIQUES, book_by_hand, deployed, park_unmapped, trail, with_version
+from support.parking import ANTIQUES, book_by_hand, deployed, park_unmapped, trail, with_version
 from support.stack import Stack, eventually, journals_of, open_stack
 from support.topology import QUICK, TemporalServer, Topology
 from temporalio.api.common.v1 import WorkflowExecution

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from replay.stage import hurried, patched
-from review.parking import park_directly
 from sqlalchemy import Engine, event
+from support.parking import park_directly
 from support.stack import DEMO_CONFIGURATION, Stack, eventually
 from temporalio.client import Client
 from typer.testing import CliRunner, Result

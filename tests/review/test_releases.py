@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from review.parking import ANTIQUES, deployed, park_directly, park_unmapped, trail, with_version
+from support.parking import ANTIQUES, deployed, park_directly, park_unmapped, trail, with_version
 from support.stack import Stack, eventually, journals_of
 from temporalio.service import RPCError
 from temporalio.testing import ActivityEnvironment

@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import httpx
-from support.fusion_pod import Pod, sale
-from support.stack import Stack, eventually
 
 from activities.trail import KIND
 from contracts import names
@@ -17,6 +15,9 @@ from contracts.journal import Problem, Purpose
 from runtime.parts import open_parts
 from sandbox.bigcommerce import US_SHOP, Shape, draft
 from store.rows import AuditRow, DocumentRow
+
+from .fusion_pod import Pod, sale
+from .stack import Stack, eventually
 
 ANTIQUES = Rule(id="antiques", purpose=Purpose.REVENUE, account="*-110-41900-0000")
 UNMAPPED = Problem(code="unmapped_account", sentence="There is no account for antiques.", remedy="Add a rule.")
