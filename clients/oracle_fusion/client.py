@@ -54,13 +54,14 @@ class FusionClient(ReferenceData, JournalImports, PostedJournals, ReceivablesInv
         oauth = self.connection.oauth
         pod, domain = self.connection.base_url, oauth.token_url
         claims = await self._rest.claims()
+        told = {name: claims[name] for name in oauth.identity_claims if name in claims}
         return account(
             f"pod {pod.host}, identity domain {domain.host}, client {oauth.client_id}, account {short_name(told)}",
             {
                 "pod": f"{pod.host}:{pod.port}",
                 "identity domain": f"{domain.host}:{domain.port}",
                 "client": oauth.client_id,
-                "claims": {name: claims[name] for name in oauth.identity_claims if name in claims},
+                "claims": told,
             },
         )
 

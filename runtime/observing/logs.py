@@ -1,8 +1,8 @@
 """Logging of every process: one JSON object a line on standard error, or columns for a person at a terminal.
 
 All libraries log through it too. Each line carries the job, document and workflow it belongs to
-(`runtime.observing.log_context`, or `bound`), and passes the redactor last, so that a secret cannot get out by a message,
-a field or a traceback.
+(`runtime.observing.log_context`, or `bound`), and passes the redactor last, so that a secret cannot get out by a
+message, a field or a traceback.
 """
 
 import contextlib

@@ -18,7 +18,6 @@ from support.receivables import billed, billed_once, invoices_of, no_invoice_twi
 from support.stack import FAST, Stack, open_stack
 
 import activities.failures
-import activities.posting
 from contracts import names
 from contracts.configuration import Configuration
 from contracts.flow import State
