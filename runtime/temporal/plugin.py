@@ -5,7 +5,6 @@ encrypted payloads, encrypted failure messages and stack traces, the sandbox, an
 """
 
 import dataclasses
-from typing import Final
 
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter
@@ -16,14 +15,8 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from runtime.observing.log_context import LogContextInterceptor
 from runtime.temporal.codec import EncryptionCodec
 from runtime.temporal.failures import SealedFailureConverter
+from runtime.temporal.lean_sandbox import PASSTHROUGH, LeanSandbox
 from store.keyring import KeyRing
-
-PASSTHROUGH: Final = (
-    "contracts",  # frozen models and constants; pydantic caches their validators per class
-    "mapping",  # pure functions of contracts, no clock and no I/O
-    "activities",  # imported for their signatures only, brings httpx and sqlalchemy along
-)
-"""Our packages that workflows share with the worker instead of importing them anew for each run."""
 
 
 def data_converter(keys: KeyRing) -> DataConverter:
@@ -53,8 +46,7 @@ class MlConnectorPlugin(SimplePlugin):
 
 def _sandboxed(existing: WorkflowRunner | None) -> WorkflowRunner:
     """Adds our packages to the sandbox's own list; leaves a runner of another kind (a test's) alone."""
-    if existing is None:
-        return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSTHROUGH))
-    if isinstance(existing, SandboxedWorkflowRunner):
-        return dataclasses.replace(existing, restrictions=existing.restrictions.with_passthrough_modules(*PASSTHROUGH))
-    return existing
+    if existing is not None and not isinstance(existing, SandboxedWorkflowRunner):
+        return existing
+    restrictions = existing.restrictions if existing else SandboxRestrictions.default
+    return LeanSandbox(restrictions=restrictions.with_passthrough_modules(*PASSTHROUGH))
