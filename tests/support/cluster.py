@@ -91,6 +91,11 @@ class ProductionServer:
         """Where Temporal keeps its histories, for those who look into them."""
         return self.postgres.url.set(database=self._databases["temporal"])
 
+    @property
+    def database_pid(self) -> int | None:
+        """Of the database's main process."""
+        return self.postgres.pid
+
     def new_store(self) -> AbstractAsyncContextManager[URL]:
         """A fresh database for the connector on the same PostgreSQL."""
         return new_database(self.postgres.url)

@@ -46,6 +46,11 @@ class TemporalServer(Protocol):
 class KeepsStores(Protocol):
     """A server beside which the connector's store is a database of its own, too."""
 
+    @property
+    def database_pid(self) -> int | None:
+        """The process all of whose children are the database's; None where it is not ours."""
+        ...
+
     def new_store(self) -> AbstractAsyncContextManager[URL]: ...
 
 
