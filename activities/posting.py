@@ -24,7 +24,7 @@ from activities.subject import posted_elsewhere
 from clients.errors import BadAnswer, InDoubt, NotFound, Resolution, VendorError
 from contracts.model import Frozen, Instant
 from contracts.steps import Created
-from store.creation import CreationRow, CreationState, Ended, Granted, Occupied, Unresolved
+from store.creation import CreationRow, CreationState, Declaration, Ended, Granted, Occupied, Unresolved
 from store.elsewhere import PostedElsewhere
 from store.epochs import StoreBehind
 from store.turns import Superseded
@@ -90,8 +90,10 @@ class Posting(Findings[Document, Hit]):
         return await self._lease(document, again=False)
 
     async def resolve(self) -> Created:
-        """Nothing is to be created any more: find out what became of what was sent."""
+        """Nothing is to be created any more: find out what became of what was sent, or be told by a person."""
         row = await self.creations.creation(self.subject.reference)
+        if row is not None and row.open and self.subject.declaration is not None:
+            row = await self._told_absent(row, self.subject.declaration)
         if row is None or not (row.final or row.open):
             return self.answer("absent")
         if row.open:
@@ -99,6 +101,14 @@ class Posting(Findings[Document, Hit]):
             if found.outcome != "posted":
                 return found
         return self.answer("edited_after_posting", row=await self.row())
+
+    async def _told_absent(self, row: CreationRow, declaration: Declaration) -> CreationRow | None:
+        """A person may be mistaken, or it came since: what shows itself after all is not declared away."""
+        if await self._look(None, row):
+            return row
+        return await self.creations.declared_absent(
+            row.reference, declaration, now=self.parts.clock(), event=self.subject.declared()
+        )
 
     async def _lease(self, document: Document, *, again: bool) -> Created:
         now = self.parts.clock()

@@ -64,11 +64,10 @@ def forget(connection: Connection, row: CreationRow, tokens: set[str], *, free: 
         change(connection, row, **values)
 
 
-def counts_now(row: CreationRow, declaration: Declaration | None, now: dt.datetime) -> bool:
+def counts_now(row: CreationRow, declaration: Declaration, now: dt.datetime) -> bool:
     """Whether a person was asked for this declaration, and it has not been used up."""
     return (
-        declaration is not None
-        and row.state is CreationState.REVIEW
+        row.state is CreationState.REVIEW
         and bool(row.evidence.get(ASKS))
         and declaration.decision not in row.evidence.get(DECLARED, ())
         and (row.lease_until is None or row.lease_until <= now)

@@ -110,12 +110,7 @@ class Creations(RecordedCreations):
             row = creation_of(found)
             if row.final:
                 return self._compared(connection, row, intent, epoch)
-            if row.sends and counts_now(row, declaration, now):
-                self._tell(connection, declared)
-                known = [*row.evidence.get(DECLARED, ()), declaration.decision if declaration else ""]
-                evidence = evidence_of(row, sends=(), **{DECLARED: known, ASKS: False})
-                change(connection, row, evidence=evidence)
-                row = row.model_copy(update={"sends": (), "evidence": evidence})
+            row = self._declared(connection, row, declaration, now, declared)
             if row.sends:
                 change(connection, row, state=CreationState.SENDING)
                 return Intended("open", creation_of(known_row(connection, intent.reference)), epoch)
@@ -129,6 +124,39 @@ class Creations(RecordedCreations):
             return Intended("intended", creation_of(known_row(connection, intent.reference)), epoch)
 
         return await self._database.write(unit)
+
+    async def declared_absent(
+        self, reference: str, declaration: Declaration, *, now: dt.datetime, event: AuditEvent | None = None
+    ) -> CreationRow | None:
+        """As the declaration of `intend`, where nothing is to be created any more. The row as it is then, if any."""
+
+        def unit(connection: Connection) -> CreationRow | None:
+            found = locked_row(connection, reference)
+            if found is None:
+                return None
+            row = self._declared(connection, creation_of(found), declaration, now, event)
+            if row.state is CreationState.REVIEW and not row.sends:
+                change(connection, row, **NEVER_SENT)
+            return creation_of(known_row(connection, reference))
+
+        return await self._database.write(unit)
+
+    def _declared(
+        self,
+        connection: Connection,
+        row: CreationRow,
+        declaration: Declaration | None,
+        now: dt.datetime,
+        event: AuditEvent | None,
+    ) -> CreationRow:
+        """Without the sends that a person says came to nothing, where that person was asked."""
+        if declaration is None or not row.sends or not counts_now(row, declaration, now):
+            return row
+        self._tell(connection, event)
+        known = [*row.evidence.get(DECLARED, ()), declaration.decision]
+        evidence = evidence_of(row, sends=(), **{DECLARED: known, ASKS: False})
+        change(connection, row, evidence=evidence)
+        return row.model_copy(update={"sends": (), "evidence": evidence})
 
     def _compared(self, connection: Connection, row: CreationRow, intent: Intent, epoch: int) -> Intended:
         """What is there, against the version that is to be created."""

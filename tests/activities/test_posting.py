@@ -380,6 +380,23 @@ async def test_when_nothing_is_to_be_created_any_more_it_is_only_found_out(desk:
     assert (doubtful.outcome, len(desk.till.rows), desk.till.sends) == ("edited_after_posting", 1, 2)
 
 
+async def test_what_is_not_wanted_any_more_may_be_declared_absent_by_a_person(lenient: Desk) -> None:
+    lenient.till.faults = ["cut"]
+    assert code(await lenient.ended()) == UNKNOWN
+    assert code(await lenient.posting().resolve()) == UNKNOWN
+    assert (await lenient.posting(declared="d-1").resolve()).outcome == "absent"
+    assert (await lenient.trail()).count("declared_absent") == 1
+    assert await lenient.store.creations.withdraw(lenient.reference, skipped=True)
+
+
+async def test_what_shows_itself_after_all_is_not_declared_away(desk: Desk) -> None:
+    desk.till.faults, desk.till.late_by = ["late"] * 99, LIMIT + dt.timedelta(minutes=40)
+    assert code(await desk.ended()) == UNKNOWN
+    desk.clock.advance(dt.timedelta(hours=2))
+    assert (await desk.posting(declared="d-1").resolve()).outcome == "edited_after_posting"
+    assert "declared_absent" not in await desk.trail()
+
+
 class Mortal:
     """The store's creations, in a process that dies at one of its calls, before it or after it."""
 

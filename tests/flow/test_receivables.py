@@ -384,6 +384,16 @@ async def test_what_is_unknown_may_be_given_up_by_a_person(temporal_server: DevS
         assert await creation_state(stack, given_up[0]) is CreationState.WITHDRAWN
 
         stack.fusion.faults.set("cut", count=1, **POST)
+        (cancelled,) = await sell(stack, ordinary(22))
+        await in_review(stack, cancelled, "posting_unknown")
+        stack.shop().set_status(cancelled, statuses.CANCELLED)
+        await stack.announce(cancelled)
+        await retry(stack, names.order_to_journal_id("bc-us", str(cancelled)))
+        assert (await stack.result(cancelled)).state is State.SKIPPED
+        assert await creation_state(stack, cancelled) is CreationState.WITHDRAWN
+        assert invoices_of(stack, cancelled) == []
+
+        stack.fusion.faults.set("cut", count=1, **POST)
         (order_id,) = await sell(stack, again_sent)
         await in_review(stack, order_id, "posting_unknown")
         await retry(stack, names.order_to_journal_id("bc-us", str(order_id)))

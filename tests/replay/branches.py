@@ -61,6 +61,9 @@ BRANCHES: Final[dict[str, dict[str, str]]] = {
         "invoice: cancelled while nobody knows": "order-cancelled-invoice-unknown",
         "invoice: cancelled, unknown, and skipped by a person": "order-invoice-skipped",
         "invoice: unmapped while nobody knows": "order-unmapped-invoice-unknown",
+        "invoice: cancelled, unknown, and declared absent": "order-cancelled-declared-absent",
+        "invoice: in doubt, terminated, and unmapped since": "order-invoice-abandoned",
+        "invoice: in doubt for a long history": "order-invoice-continued",
     },
     names.JOURNAL_GROUPS: {
         "one group, sealed by age": "groups-one",

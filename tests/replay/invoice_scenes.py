@@ -96,6 +96,14 @@ async def unknown_invoices(open_stage: Open) -> None:
         await stack.result(cancelled)
         await stage.save("order-invoice-skipped", order_flow(cancelled))
 
+        unwanted = await _unknown(stage, seed=4)
+        stack.shop().set_status(unwanted, statuses.CANCELLED)
+        await stack.announce(unwanted)
+        await stage.parked(order_flow(unwanted), renewals=1)
+        await stage.decide(order_flow(unwanted), "retry")
+        assert (await stack.result(unwanted)).state is State.SKIPPED
+        await stage.save("order-cancelled-declared-absent", order_flow(unwanted))
+
         # It cannot be mapped any more, and what was sent is looked for all the same.
         with patched(activities.mapping, to_invoice=_impossible):
             line = stack.shop().order(found).lines[0]
@@ -103,6 +111,29 @@ async def unknown_invoices(open_stage: Open) -> None:
             await stack.announce(found)
             await stage.parked(order_flow(found), renewals=1)
         await stage.save("order-unmapped-invoice-unknown", order_flow(found), run=1)
+
+
+async def abandoned_invoices(open_stage: Open) -> None:
+    """In doubt when somebody ended the run; the next one cannot map the order, and finds out all the same."""
+    async with open_stage(adjust=billed, fusion={"create_timeout": 2.0}) as stage:
+        stack = stage.stack
+        stack.fusion.faults.set("lost_answer", count=1, **POST)
+        order_id = stage.place()
+        await stack.announce(order_id)
+        await stack.in_state(order_id, State.IN_DOUBT)
+        await stack.temporal.get_workflow_handle(order_flow(order_id)).terminate("recorded")
+        with patched(activities.mapping, to_invoice=_impossible):
+            stack.shop().touch(order_id)
+            await stage.reviewed(order_id)
+        await stage.save("order-invoice-abandoned", order_flow(order_id), run=0)
+
+
+async def long_doubts(open_stage: Open) -> None:
+    """On a server that suggests to continue as new after a few events."""
+    async with open_stage(adjust=billed, fusion={"create_timeout": 2.0}) as stage:
+        stage.stack.fusion.faults.set("lost_answer", count=1, **POST)
+        order_id = await stage.posted()
+        await stage.save("order-invoice-continued", order_flow(order_id), run=0)
 
 
 def _impossible(*_: Any, **__: Any) -> Any:

@@ -56,12 +56,14 @@ SCENES: Final[dict[str, Scene]] = {
     "releases": release_scenes.releases,
     "invoices": invoice_scenes.invoices,
     "unknown-invoices": invoice_scenes.unknown_invoices,
+    "abandoned-invoices": invoice_scenes.abandoned_invoices,
     "restored": recovery_scenes.restored,
     "remapped": recovery_scenes.remapped,
 }
 ON_A_SMALL_SERVER: Final[dict[str, Scene]] = {
     "long-histories": order_scenes.long_histories,
     "long-keeping": recovery_scenes.long_keeping,
+    "long-doubts": invoice_scenes.long_doubts,
 }
 FEW_EVENTS: Final = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=8")
 

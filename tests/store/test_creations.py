@@ -346,6 +346,25 @@ async def test_a_person_declares_absent_what_they_were_asked_about_and_once(till
     assert (await till.trail("1")).count("declared_absent") == 1
 
 
+async def test_a_person_declares_absent_what_is_not_wanted_any_more(till: Till) -> None:
+    declaration = Declaration(decision="d-1", who="dana", why="looked in Fusion")
+    reference, event = till.reference("1"), till.event("1", "declared_absent")
+
+    async def open_after(now: dt.datetime = LATER) -> bool:
+        row = await till.creations.declared_absent(reference, declaration, now=now, event=event)
+        return row is not None and row.open
+
+    assert not await open_after()
+    await till.sent("1")
+    assert await open_after()  # nobody was asked
+    await till.ask("1")
+    assert await open_after(NOW)  # it may be going out
+    assert not await open_after()
+    assert await till.state("1") is CreationState.INTENDED
+    assert await till.creations.withdraw(reference, skipped=True)
+    assert (await till.trail("1")).count("declared_absent") == 1
+
+
 async def test_a_person_may_give_up_what_is_unknown_and_it_is_looked_for_should_it_ever_be_wanted(till: Till) -> None:
     await till.sent("1")
     assert not await till.creations.withdraw(till.reference("1"), skipped=True, by_person=True)
