@@ -3,36 +3,68 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks import acknowledgement, arrivals, parked, throughput
+from benchmarks import acknowledgement, arrivals, memory, parked, shapes, throughput
 from benchmarks.figures import Figure, table
 from runtime.observing.logs import configure_logs
-from runtime.temporal.devserver import DevServer
 from runtime.temporal.temporal_cli import find_or_obtain
+from tests.support.postgres import MortalPostgres
+from tests.support.server_tools import ServerToolsMissing, find_or_build
+from tests.support.topology import ClusterTopology, DevTopology, TemporalServer
 
-Part = Callable[[DevServer], Awaitable[tuple[list[Figure], str]]]
+Run = Callable[[TemporalServer], Awaitable[tuple[list[Figure], str]]]
 
-PARTS: Final[dict[str, Part]] = {
+PARTS: Final[dict[str, Run]] = {
     "arrivals": arrivals.run,
     "acknowledgement": acknowledgement.run,
     "throughput": throughput.run,
+    "memory": memory.run,
     "parked": parked.run,
+    "shapes": shapes.run,
+    "production": shapes.run,
 }
+PRODUCTION: Final = frozenset({"production"})
+"""Parts measured on the production server and PostgreSQL; all others on the dev server and SQLite."""
 
 
-async def measure(wanted: list[str]) -> list[Figure]:
-    binary = await find_or_obtain(lambda line: print(line, file=sys.stderr))
+async def measure(wanted: list[str]) -> tuple[list[Figure], list[str]]:
+    """The figures, and the parts that could not be measured for want of a server."""
     found: list[Figure] = []
+    missed: list[str] = []
     for name in wanted:
-        print(f"{name} ...", file=sys.stderr)
-        # A server of its own for each part: none pays for what another left behind.
-        async with DevServer(binary, ui_port=None) as server:
-            measured, details = await PARTS[name](server)
-        print(details, file=sys.stderr)
+        _say(f"{name} ...")
+        try:
+            # A server of its own for each part: none pays for what another left behind.
+            async with _server(production=name in PRODUCTION) as server:
+                measured, details = await PARTS[name](server)
+        except ServerToolsMissing as missing:
+            _say(str(missing))
+            missed.append(name)
+            continue
+        _say(details)
         found += measured
-    return found
+    return found, missed
+
+
+@asynccontextmanager
+async def _server(*, production: bool) -> AsyncIterator[TemporalServer]:
+    with TemporaryDirectory() as name:
+        if production:
+            tools = await asyncio.to_thread(find_or_build, _say)
+            async with MortalPostgres() as postgres, ClusterTopology(tools, postgres).server(Path(name)) as server:
+                yield server
+        else:
+            async with DevTopology(await find_or_obtain(_say)).server(Path(name)) as server:
+                yield server
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -42,9 +74,11 @@ def main() -> None:
     if unknown := set(wanted) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     configure_logs(level="ERROR")
-    found = asyncio.run(measure(wanted))
+    found, missed = asyncio.run(measure(wanted))
     print(table(found))
-    sys.exit(any(one.met is False for one in found))
+    if missed:
+        _say(f"Not measured: {', '.join(missed)}; see above for what is missing.")
+    sys.exit(bool(missed) or any(one.met is False for one in found))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,9 @@ ROUNDS: Final = 3
 ROOT: Final = Path(__file__).parents[1]
 
 
-async def run(server: TemporalServer) -> tuple[list[Figure], str]:
+async def run(
+    server: TemporalServer, *, rate: int = RATE, seconds: int = SECONDS, rounds: int = ROUNDS
+) -> tuple[list[Figure], str]:
     with TemporaryDirectory() as name:
         directory = Path(name)
         async with (
@@ -42,23 +44,25 @@ async def run(server: TemporalServer) -> tuple[list[Figure], str]:
             aiohttp.ClientSession() as http,
         ):
             deliver, start = _deliveries(http, url), _bare_starts(stack)
-            await _paced(deliver, RATE, 1, 0)
-            await _paced(start, RATE, 1, 0)
+            await _paced(deliver, rate, 1, 0)
+            await _paced(start, rate, 1, 0)
             bare: list[float] = []
             gateway: list[float] = []
-            for round_ in range(1, ROUNDS + 1):
-                bare += await _paced(start, RATE, SECONDS, round_)
-                gateway += await _paced(deliver, RATE, SECONDS, round_)
+            for round_ in range(1, rounds + 1):
+                bare += await _paced(start, rate, seconds, round_)
+                gateway += await _paced(deliver, rate, seconds, round_)
             await server.stop()
-            down = await _paced(deliver, RATE, SECONDS, ROUNDS + 1)
+            down = await _paced(deliver, rate, seconds, rounds + 1)
             await server.start()
-    return _figures(bare, gateway, down), _details({"bare start": bare, "gateway": gateway, "Temporal down": down})
+    return _figures(rate, bare, gateway, down), _details(
+        {"bare start": bare, "gateway": gateway, "Temporal down": down}
+    )
 
 
-def _figures(bare: list[float], gateway: list[float], down: list[float]) -> list[Figure]:
+def _figures(rate: int, bare: list[float], gateway: list[float], down: list[float]) -> list[Figure]:
     return [
         at_most(
-            f"acknowledgement against a bare start at {RATE}/s, median",
+            f"acknowledgement against a bare start at {rate}/s, median",
             percentile(gateway, 0.5) / percentile(bare, 0.5),
             1.5,
             form=".2f",

@@ -9,9 +9,12 @@ event; ours are throttled to one in 96 seconds.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from temporalio.client import Client
+
+from tests.support.stack import eventually
 
 LOCAL_ACTIVITY: Final = "core_local_activity"
 PER_EVENT: Final = {
@@ -73,3 +76,34 @@ async def bills(client: Client, *, scheduled: frozenset[str] = frozenset()) -> d
         bill = found.setdefault(run.workflow_type, Bill())
         bill.add(history.events, scheduled=run.workflow_type in scheduled)
     return found
+
+
+SAMPLE: Final = 40
+"""Runs of one kind whose histories are read for an average."""
+
+
+@dataclass(frozen=True)
+class Average:
+    """Of one run."""
+
+    events: float
+    actions: float
+
+
+async def sample_bill(client: Client, kinds: Iterable[str], *, since: datetime) -> Average:
+    """What a completed run of these kinds costs, by a sample of those that began after `since`.
+
+    There has to be one; visibility may show it later than it ended.
+    """
+    bill = Bill()
+    wanted = ", ".join(f"'{kind}'" for kind in kinds)
+    query = f"WorkflowType IN ({wanted}) AND ExecutionStatus = 'Completed' AND StartTime > '{since.isoformat()}'"
+
+    async def seen() -> int:
+        return (await client.count_workflows(query)).count
+
+    await eventually(seen, f"a run of {wanted} is listed")
+    async for run in client.list_workflows(query, limit=SAMPLE):
+        history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
+        bill.add(history.events)
+    return Average(bill.events / bill.runs, bill.total / bill.runs)

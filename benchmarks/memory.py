@@ -27,7 +27,7 @@ GOAL: Final = 300
 """MB."""
 
 
-async def run(server: TemporalServer) -> tuple[list[Figure], str]:
+async def run(server: TemporalServer, *, waiting: int = WAITING, parked: int = PARKED) -> tuple[list[Figure], str]:
     with TemporaryDirectory() as name:
         stores = (StoreSettings(US_SHOP, requests_per_window=1_000_000),)
         async with (
@@ -35,17 +35,17 @@ async def run(server: TemporalServer) -> tuple[list[Figure], str]:
             product_worker(stack, PACE) as pid,
         ):
             idle = resident(pid)
-            await _arrive(stack, WAITING, State.WAITING_IMPORT)
-            waiting = resident(pid)
-            await _arrive(stack, PARKED, State.NEEDS_REVIEW)
+            await _arrive(stack, waiting, State.WAITING_IMPORT)
+            half = resident(pid)
+            await _arrive(stack, parked, State.NEEDS_REVIEW)
             both = resident(pid)
     figures = [
-        below(f"memory of a worker, {WAITING:,} waiting and {PARKED:,} parked", both, GOAL, form=".0f", unit=" MB"),
+        below(f"memory of a worker, {waiting:,} waiting and {parked:,} parked", both, GOAL, form=".0f", unit=" MB"),
         Figure("the same, before the first document", f"{idle:.0f} MB"),
-        Figure("memory a waiting document", f"{(waiting - idle) * 1000 / WAITING:.0f} KB"),
-        Figure("memory a parked document", f"{(both - waiting) * 1000 / PARKED:.0f} KB"),
+        Figure("memory a waiting document", f"{(half - idle) * 1000 / waiting:.0f} KB"),
+        Figure("memory a parked document", f"{(both - half) * 1000 / parked:.0f} KB"),
     ]
-    return figures, f"  idle {idle:.1f} MB, with those that wait {waiting:.1f} MB, with all {both:.1f} MB"
+    return figures, f"  idle {idle:.1f} MB, with those that wait {half:.1f} MB, with all {both:.1f} MB"
 
 
 async def _arrive(stack: Stack, count: int, state: State) -> None:

@@ -26,34 +26,36 @@ SAMPLE: Final = 1000
 """Runs whose histories are measured before and after."""
 
 
-async def run(server: TemporalServer) -> tuple[list[Figure], str]:
+async def run(server: TemporalServer, *, parked: int = PARKED, seconds: float = SECONDS) -> tuple[list[Figure], str]:
     with TemporaryDirectory() as name:
         async with open_stack(server, Path(name)) as stack:
-            return await _measure(stack)
+            return await _measure(stack, parked, seconds)
 
 
-async def _measure(stack: Stack) -> tuple[list[Figure], str]:
+async def _measure(stack: Stack, parked: int, seconds: float) -> tuple[list[Figure], str]:
     environment = {**stack.environment, "ML_CONNECTOR_CONFIG": str(DEMO_CONFIGURATION)}
     async with worker_process(WORKER, environment) as pid:
         await asyncio.sleep(2)
-        empty, idle_cpu, idle_reads = resident(pid), *await _cost(pid, SECONDS / 4)
+        empty, idle_cpu, idle_reads = resident(pid), *await _cost(pid, seconds / 4)
         began = time.perf_counter()
-        ids = await park_directly(stack, PARKED)
-        sample = ids[:: PARKED // SAMPLE]
+        ids = await park_directly(stack, parked)
+        sample = ids[:: max(1, parked // SAMPLE)]
         await _at_rest(stack, sample)
         took = time.perf_counter() - began
         before, calls = await _events(stack, sample), _calls(stack)
-        used, reads = await _cost(pid, SECONDS)
+        used, reads = await _cost(pid, seconds)
         after, called, full = await _events(stack, sample), _calls(stack) - calls, resident(pid)
     listed = await _timed(lambda: review_page(stack.parts.store, stack.configuration))
     counted = await _timed(lambda: waiting_causes(stack.parts.store, stack.configuration))
     now = stack.parts.clock()
     stood = await _timed(lambda: standing(stack.parts.store, stack.configuration, stack.temporal, since=now, now=now))
     # What an idle worker does anyway is not theirs.
-    own_cpu = max(0.0, used / SECONDS - idle_cpu / (SECONDS / 4)) * 60
-    own_reads = max(0.0, reads / SECONDS - idle_reads / (SECONDS / 4)) * 60
+    own_cpu = max(0.0, used / seconds - idle_cpu / (seconds / 4)) * 60
+    own_reads = max(0.0, reads / seconds - idle_reads / (seconds / 4)) * 60
     figures = [
-        at_most(f"history events a minute, {PARKED:,} parked (sample of {SAMPLE:,})", after - before, 0, form=".0f"),
+        at_most(
+            f"history events a minute, {parked:,} parked (sample of {len(sample):,})", after - before, 0, form=".0f"
+        ),
         at_most("calls to vendors a minute, the same", called, 0, form=".0f"),
         at_most("worker CPU a minute, the same, over an idle worker's", own_cpu, 0.3, form=".2f", unit=" s"),
         Figure("reads of files and sockets a minute, the same, over an idle worker's", f"{own_reads:.0f}"),
@@ -64,7 +66,7 @@ async def _measure(stack: Stack) -> tuple[list[Figure], str]:
         at_most("`status`, the same", stood * 1000, 2000, form=".0f", unit=" ms"),
     ]
     details = (
-        f"  parked in {took:.0f} s; CPU in {SECONDS:.0f} s: {used:.2f} s, of an idle worker in {SECONDS / 4:.0f} s: "
+        f"  parked in {took:.0f} s; CPU in {seconds:.0f} s: {used:.2f} s, of an idle worker in {seconds / 4:.0f} s: "
         f"{idle_cpu:.2f} s; reads {reads} and {idle_reads}"
     )
     return figures, details

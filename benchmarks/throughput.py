@@ -36,12 +36,12 @@ class Measured:
     """CPU of the worker a document, milliseconds."""
 
 
-async def run(server: TemporalServer) -> tuple[list[Figure], str]:
+async def run(server: TemporalServer, *, documents: int = DOCUMENTS) -> tuple[list[Figure], str]:
     with TemporaryDirectory() as name:
         stores = (StoreSettings(US_SHOP, requests_per_window=1_000_000),)
         async with open_stack(server, Path(name), imports=PACE, stores=stores) as stack:
-            bare = await _bare(stack)
-            orders = await _orders(stack)
+            bare = await _bare(stack, documents)
+            orders = await _orders(stack, documents)
     figures = [
         Figure("orders a second, start to posted, one worker", f"{orders.per_second:.1f}"),
         Figure("the same, workflows of one activity", f"{bare.per_second:.1f}"),
@@ -51,7 +51,7 @@ async def run(server: TemporalServer) -> tuple[list[Figure], str]:
     return figures, f"  one activity: {bare}\n  orders: {orders}"
 
 
-async def _bare(stack: Stack) -> Measured:
+async def _bare(stack: Stack, documents: int) -> Measured:
     known = stack.temporal
     address, namespace = known.service_client.config.target_host, known.namespace
     # Without our plugin: nothing is encrypted.
@@ -61,11 +61,11 @@ async def _bare(stack: Stack) -> Measured:
         await client.execute_workflow(BareDocument.run, f"{number}", id=f"bare-{number}", task_queue=QUEUE)
 
     async with worker_process(("-m", "benchmarks.bare", address, namespace), dict(os.environ)) as pid:
-        await _timed(pid, [one(-number) for number in range(1, WARM_UP + 1)])
-        return await _timed(pid, [one(number) for number in range(DOCUMENTS)])
+        await _timed(pid, [one(-number) for number in range(1, min(WARM_UP, documents) + 1)])
+        return await _timed(pid, [one(number) for number in range(documents)])
 
 
-async def _orders(stack: Stack) -> Measured:
+async def _orders(stack: Stack, documents: int) -> Measured:
     async def one(number: int) -> None:
         order_id = stack.shop().place(draft(Shape.ORDINARY, US_SHOP, seed=number), quiet=True).id
         await stack.announce(order_id)
@@ -73,8 +73,8 @@ async def _orders(stack: Stack) -> Measured:
         assert result.state is State.POSTED, result.sentence
 
     async with product_worker(stack, PACE) as pid:
-        await _timed(pid, [one(-number) for number in range(1, WARM_UP + 1)])
-        return await _timed(pid, [one(number) for number in range(DOCUMENTS)])
+        await _timed(pid, [one(-number) for number in range(1, min(WARM_UP, documents) + 1)])
+        return await _timed(pid, [one(number) for number in range(documents)])
 
 
 async def _timed(pid: int, work: Sequence[Coroutine[Any, Any, object]]) -> Measured:

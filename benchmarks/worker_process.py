@@ -28,13 +28,13 @@ async def product_worker(stack: Stack, pace: Mapping[str, float], *, billed: boo
 
     Yields its process id once it serves every queue.
     """
-    path = stack.directory / "connector.toml"
-    path.write_text(_configuration(stack, pace, billed=billed), encoding="utf-8")
+    path = write_configuration(stack, pace, billed=billed)
     async with worker_process(WORKER, {**stack.environment, "ML_CONNECTOR_CONFIG": str(path)}) as pid:
         yield pid
 
 
-def _configuration(stack: Stack, pace: Mapping[str, float], *, billed: bool) -> str:
+def write_configuration(stack: Stack, pace: Mapping[str, float], *, billed: bool = False) -> Path:
+    """The demo's configuration without its limits, with this import policy. `billed`: as of `product_worker`."""
     text = DEMO_CONFIGURATION.read_text(encoding="utf-8")
     text = text.replace("flush_after = 10.0\nquiet_period = 1.0", "\n".join(f"{n} = {v}" for n, v in pace.items()))
     text = text.replace("requests_per_window = 3000", "requests_per_window = 1000000")
@@ -42,7 +42,9 @@ def _configuration(stack: Stack, pace: Mapping[str, float], *, billed: bool) -> 
     if billed:
         text = text.replace('name = "Maple & Pine Goods" }', 'name = "Maple & Pine Goods", target = "receivable" }', 1)
         text = text.replace("\n[integrations.imports]\n", BILLED, 1)
-    return text
+    path = stack.directory / ("billed.toml" if billed else "connector.toml")
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 @asynccontextmanager
