@@ -2,23 +2,28 @@
 
 A test arms a point by a file; the first process that reaches the point takes the file and does to itself what it says.
 Points: `activity/NAME/before|after` (after: the work is done, nobody knows), `store/STEP/before|after` and
-`gateway/STEP/before|after`.
+`gateway/STEP/before|after`. Every activity that a process begins is noted: the way of a document is what was passed.
 """
 
+import contextlib
 import functools
+import importlib
 import os
 import signal
+import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from sqlalchemy.engine import make_url
 from temporalio import activity, workflow
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
     Interceptor,
+    PollerBehaviorSimpleMaximum,
     StartActivityInput,
     WorkerConfig,
     WorkflowInboundInterceptor,
@@ -33,12 +38,18 @@ LONGEST_STEP: Final = timedelta(seconds=5)
 """An attempt of a step whose worker died is given up after this long; minutes in production."""
 LONGEST_SILENCE: Final = timedelta(seconds=2)
 STICKY: Final = timedelta(seconds=1)
+HURRIED: Final = {
+    ("workflows.journal_groups", "LOOK_AGAIN"): timedelta(seconds=4),
+    ("workflows.release_review", "AFTERWARDS"): timedelta(seconds=2),
+}
+"""Pauses of workflows that last minutes in production."""
 
 
 class Points:
     """The armed points of one directory, shared by all processes of a test."""
 
     def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
 
     def arm(self, point: str, fate: Fate = "SIGKILL") -> None:
@@ -47,32 +58,63 @@ class Points:
         armed.with_suffix(".new").rename(armed)
 
     def disarm(self) -> None:
-        """Forgets every point that nobody reached, and what was reached."""
+        """Forgets every point that nobody reached, what was reached, and what was passed."""
         for file in self._directory.glob("*"):
-            file.unlink()
+            file.unlink(missing_ok=True)
 
     def reached_by(self, point: str) -> int | None:
         """The process that reached the point, by its id."""
-        try:
-            return int(self._file(point, "reached").read_text() or 0) or None
-        except FileNotFoundError:
-            return None
+        stem = f"{self._stem(point)}.reached."
+        return next((int(file.name.removeprefix(stem)) for file in self._directory.glob(f"{stem}*")), None)
+
+    def passed(self) -> frozenset[str]:
+        """Names of the activities that any process began since all was forgotten."""
+        return frozenset(file.name.removeprefix("passed.") for file in self._directory.glob("passed.*"))
+
+    # In the process under test
 
     def reach(self, point: str) -> None:
-        """In the process under test."""
-        armed, taken = self._file(point, "armed"), self._file(point, f"{os.getpid()}.taken")
+        """Meets the fate that is armed here, if one is."""
+        armed = self._file(point, "armed")
         try:
-            armed.rename(taken)
+            fate = armed.read_text()
+            # One rename takes it and says who: a process that is killed in between leaves no doubt.
+            armed.rename(self._file(point, f"reached.{os.getpid()}"))
         except FileNotFoundError:
             return
-        fate = taken.read_text()
-        taken.write_text(str(os.getpid()))
-        taken.rename(self._file(point, "reached"))
+        if fate == "SIGSTOP":
+            # All that other threads have begun is done; nothing new begins while this one is busy here.
+            writable(os.environ.get("MLC_STORE_URL", ""), patience=20.0)
         if fate != "NOTE":
             os.kill(os.getpid(), signal.Signals[fate])
 
+    def note(self, name: str) -> None:
+        """This activity begins."""
+        (self._directory / f"passed.{name}").touch()
+
     def _file(self, point: str, suffix: str) -> Path:
-        return self._directory / f"{point.replace('/', '.')}.{suffix}"
+        return self._directory / f"{self._stem(point)}.{suffix}"
+
+    def _stem(self, point: str) -> str:
+        return point.replace("/", ".")
+
+
+def writable(store_url: str, patience: float) -> bool:
+    """Whether a store of one file can be written to within `patience` seconds; other stores always can.
+
+    A process that stands still in the middle of a write keeps all others from writing to such a store, and there is
+    nothing to be proved but that.
+    """
+    path = make_url(store_url).database if store_url.startswith("sqlite") else None
+    if path is None:
+        return True
+    with contextlib.closing(sqlite3.connect(path, timeout=patience, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return False
+    return True
 
 
 def surround(points: Points, owner: type, method: str, point: str) -> None:
@@ -92,12 +134,17 @@ def surround(points: Points, owner: type, method: str, point: str) -> None:
 class MortalPlugin(SimplePlugin):
     """For the client of a worker under test: activity boundaries, and short waits for a dead worker's work."""
 
-    def __init__(self, points: Points) -> None:
+    def __init__(self, points: Points, *, few_pollers: bool = False) -> None:
+        """`few_pollers`: every poll of a worker that stands still swallows a task, which then waits for its timeout."""
         super().__init__("crash-tests", interceptors=[_Boundaries(points)])
+        self._few_pollers = few_pollers
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         config = super().configure_worker(config)
         config["sticky_queue_schedule_to_start_timeout"] = STICKY
+        if self._few_pollers:
+            config["workflow_task_poller_behavior"] = PollerBehaviorSimpleMaximum(2)
+            config["activity_task_poller_behavior"] = PollerBehaviorSimpleMaximum(1)
         return config
 
 
@@ -119,6 +166,7 @@ class _Boundary(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         name = activity.info().activity_type
+        self._points.note(name)
         self._points.reach(f"activity/{name}/before")
         result = await super().execute_activity(input)
         self._points.reach(f"activity/{name}/after")
@@ -128,6 +176,9 @@ class _Boundary(ActivityInboundInterceptor):
 class _Hurry(WorkflowInboundInterceptor):
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
         super().init(_HurriedSteps(outbound))
+        for (module, name), pause in HURRIED.items():
+            # The sandbox imports the workflows anew for each run: this is the copy that runs here.
+            setattr(importlib.import_module(module), name, pause)
 
 
 class _HurriedSteps(WorkflowOutboundInterceptor):

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from crash.boundaries import MortalPlugin, Points, surround
 from temporalio.worker._worker import load_default_build_id
 
+import activities.access.sharing
 import activities.heartbeat
 import runtime.cli  # everything a child could need, before the first fork
 import runtime.serving
@@ -27,8 +28,9 @@ from runtime.serving import serve_gateway, serve_worker, stop_on_signals
 from runtime.temporal.connect import connect
 from runtime.temporal.starting import TemporalStarter
 from store import KeyRing
+from store.creating.creations import Creations
 from store.deliveries import Deliveries
-from store.groups import Groups
+from store.outbox.groups import Groups
 from store.wakeups import Wakeups
 
 DIE_WITH_PARENT = 1
@@ -37,10 +39,16 @@ DIE_WITH_PARENT = 1
 BEAT = 0.5
 """Seconds between heartbeats: their timeout is short as well."""
 
+RHYTHM = {"renewal": 1.0, "look": 0.2, "knock": 0.1, "fence": 2.0, "dead": 3.0}
+"""How soon a worker that stands still is no longer counted: steps that call a vendor wait for that."""
+
 STEPS = (
     (Groups, "lease", "store/lease"),
     (Groups, "mark_sending", "store/mark"),
     (Groups, "submitted", "store/submitted"),
+    (Creations, "lease", "store/creation_lease"),
+    (Creations, "mark_sent", "store/creation_mark"),
+    (Creations, "confirmed", "store/creation_confirmed"),
     (TemporalStarter, "start", "gateway/start"),
     (Wakeups, "confirm_many", "gateway/confirm"),
     (Deliveries, "inbox_put", "gateway/inbox"),
@@ -52,7 +60,10 @@ async def play(role: str, options: Mapping[str, Any]) -> None:
     for owner, method, point in STEPS:
         surround(points, owner, method, point)
     setattr(activities.heartbeat, "EVERY", BEAT)  # noqa: B010 -- a constant
-    setattr(runtime.serving, "connect", functools.partial(connect, plugins=[MortalPlugin(points)]))  # noqa: B010
+    rhythm = activities.access.sharing.Rhythm(**options.get("rhythm", RHYTHM))
+    setattr(activities.access.sharing, "RHYTHM", rhythm)  # noqa: B010
+    plugin = MortalPlugin(points, few_pollers=options.get("few_pollers", False))
+    setattr(runtime.serving, "connect", functools.partial(connect, plugins=[plugin]))  # noqa: B010
     configuration = load(Path(options["config"]), os.environ)
     keys = KeyRing.from_environment(os.environ)
     with stop_on_signals() as stop:

@@ -1,29 +1,60 @@
-"""The configuration file of processes under test: the demo's, with everything in a hurry."""
+"""What a session of the crash proof is told, and the configuration of the processes under test."""
 
+import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from support.stack import DEMO_CONFIGURATION
 
 HURRY: Final[Mapping[str, str]] = {
-    "import_timeout": "3.0",
+    "import_timeout": "3.0\ncreate_timeout = 3.0",
     "settle": "0.5",
     "status_interval": "0.1",
     "flush_after": "0.3\nreread_after = 0.7\nunknown_limit = 0.0015",  # hours: five seconds
     "quiet_period": "0.1",
     "cron": '"0 4 1 1 *"\nsweep_cron = "0 5 1 1 *"',  # polls run when a test asks for one
 }
+"""The demo's configuration in a hurry; TOML values by the key they replace."""
+LANES: Final = int(os.environ.get("CRASH_LANES") or "6")
+"""How many rows are carried out side by side: they wait far longer than they compute."""
+MANY: Final = int(os.environ.get("CRASH_ORDERS") or "200")
+"""Orders of the longest row."""
 
 
-QUICK: Final = ("--dynamic-config-value", 'history.defaultWorkflowTaskTimeout="3s"')
-"""A workflow task of a worker that died is given to another after this long."""
+def seeds(usual: int = 1) -> range:
+    """`CRASH_SEEDS`: a number for the seeds from 1 to it, or `7-9` for those; not set: the usual number."""
+    first, dash, last = (os.environ.get("CRASH_SEEDS") or str(usual)).partition("-")
+    return range(int(first), int(last) + 1) if dash else range(1, int(first) + 1)
 
 
-def write_settings(path: Path, **settings: str) -> int:
-    """Writes the file, its gateway on a free port; gives the port. `settings` replace values, written as TOML."""
+@dataclass(frozen=True)
+class Setting:
+    """What a row needs of its lane. Rows of the same setting use the same lane, one after the other."""
+
+    name: str
+    toml: tuple[tuple[str, str], ...] = ()
+    """Values of the configuration file besides `HURRY`'s: key and TOML. A value may bring further lines."""
+    amended: tuple[tuple[str, str], ...] = ()
+    """Passages of the configuration file and what takes their place, where a key occurs more than once."""
+    gateways: int = 0
+    """The shops announce to them; without any, orders are announced by their row."""
+    own_server: bool = False
+    """Its rows do something to the Temporal server."""
+
+
+def with_flush(seconds: float, more: str = "") -> tuple[tuple[str, str], ...]:
+    """A setting whose groups wait longer; `more`: further lines of the import policy."""
+    usual = HURRY["flush_after"]
+    return (("flush_after", usual.replace("0.3", str(seconds) + more, 1)),)
+
+
+def write_settings(path: Path, amended: Sequence[tuple[str, str]] = (), **settings: str) -> int:
+    """Writes the file, its gateway on a free port; gives the port. `settings` replace values, written as TOML;
+    `amended` replace whole passages."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -32,5 +63,9 @@ def write_settings(path: Path, **settings: str) -> int:
         text, count = re.subn(rf"(?m)^{name} = .*$", lambda _, n=name, v=value: f"{n} = {v}", text)  # type: ignore[misc]
         if not count:
             raise KeyError(f"The demo's configuration does not set {name}.")
+    for passage, other in amended:
+        if passage not in text:
+            raise KeyError(f"The demo's configuration does not say {passage}.")
+        text = text.replace(passage, other)
     path.write_text(text)
     return port
