@@ -10,9 +10,9 @@ from temporalio.exceptions import ApplicationError
 from activities.collaborators import Collaborators
 from activities.heartbeat import beating
 from contracts.audit import AuditSealed, SealAudit, SealHead
-from store.audit_rows import SEALS_LOST
 from store.rows import AuditEvent
-from store.seals import HeadLost
+from store.trail.audit_rows import SEALS_LOST
+from store.trail.seals import HeadLost
 
 PATIENCE: Final = 240.0
 """Seconds after which the rest of a long tail is left to the next time."""

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 from temporalio.client import Client
 
+from activities.access.gates import Gates
+from activities.access.sharing import Sharing
 from activities.epochs import EpochGuard
-from activities.facts import ReferenceFacts
-from activities.gates import Gates
-from activities.sharing import Sharing
-from activities.shops import Shop
+from activities.orders.facts import ReferenceFacts
+from activities.orders.shops import Shop
 from clients.oracle_fusion import FusionClient
 from contracts.configuration import Books, Configuration, FusionConnection, ImportPolicy, Integration
 from contracts.starting import Starter

@@ -1,6 +1,6 @@
 """How a vendor's error reaches Temporal: one table from resolution to retry, wait or review.
 
-| resolution | while the connection's gate is open | once it is shut (`activities.gates`) |
+| resolution | while the connection's gate is open | once it is shut (`activities.access.gates`) |
 | --- | --- | --- |
 | RETRY | a benign failure, retried with the step's back-off | the step waits at the gate |
 | WAIT | a benign failure, retried after the vendor's own delay | the step waits at the gate |

@@ -5,13 +5,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from temporalio.client import Client
 
-from activities.bigcommerce_shop import BigCommerceShop
+from activities.access.gates import Gate, Gates
+from activities.access.marks import StoreMarks
+from activities.access.proofs import Identify
+from activities.access.sharing import Sharing
 from activities.collaborators import Collaborators
-from activities.gates import Gate, Gates
-from activities.marks import StoreMarks
-from activities.proofs import Identify
-from activities.sharing import Sharing
-from activities.shops import Shop
+from activities.orders.bigcommerce_shop import BigCommerceShop
+from activities.orders.shops import Shop
 from clients.bigcommerce import BigCommerceClient
 from clients.errors import SignInRefused
 from clients.limiter import Share

@@ -10,21 +10,21 @@ from temporalio.client import Client
 from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
 from activities.audit_sealing import AuditSealingActivities
-from activities.closing import ClosingActivities
 from activities.collaborators import Collaborators
 from activities.decisions import DecisionActivities
-from activities.fetch import FetchActivities
-from activities.importing import ImportingActivities
-from activities.lookup import LookupActivities
-from activities.mapping import MappingActivities
-from activities.outcome import OutcomeActivities
-from activities.polling import PollingActivities
-from activities.posted import PostedActivities
-from activities.receivables import ReceivablesActivities
+from activities.journals.closing import ClosingActivities
+from activities.journals.importing import ImportingActivities
+from activities.journals.outcome import OutcomeActivities
+from activities.journals.posted import PostedActivities
+from activities.journals.sealing import SealingActivities
+from activities.journals.staging import StagingActivities
+from activities.journals.verify import VerifyActivities
+from activities.orders.fetch import FetchActivities
+from activities.orders.lookup import LookupActivities
+from activities.orders.mapping import MappingActivities
+from activities.orders.polling import PollingActivities
+from activities.receivables.invoices import ReceivablesActivities
 from activities.releasing import ReleasingActivities
-from activities.sealing import SealingActivities
-from activities.staging import StagingActivities
-from activities.verify import VerifyActivities
 from contracts import names
 from contracts.configuration import BigCommerceConnection, FusionConnection
 from runtime import pollers

@@ -3,11 +3,11 @@
 `Store.open(url, vault)` gives everything; what it takes and returns is in `store.rows`.
 """
 
-from store.database import StoreError, StoreUnavailable
-from store.followed_keyring import FollowedKeyRing, follow_keys
-from store.keyring import KeyMissing, KeyRing, KeyRingError
+from store.engine.database import StoreError, StoreUnavailable
+from store.keys.followed_keyring import FollowedKeyRing, follow_keys
+from store.keys.keyring import KeyMissing, KeyRing, KeyRingError
+from store.keys.vault import Unsealable, Vault
 from store.store import Store, StoreOutdated
-from store.vault import Unsealable, Vault
 
 __all__ = [
     "FollowedKeyRing",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, case, or_, select, update
 
-from store.database import Database, insert_into
+from store.engine.database import Database, insert_into
 from store.rows import ConnectionHealth, ConnectionSigns, ConnectionState
 from store.schema import connections, secrets
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, select
 
-from store.database import Database, insert_into
+from store.engine.database import Database, insert_into
 from store.rows import CrossReference
 from store.schema import cross_references
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Delete, Row, Update, delete, func, insert, or_, select, update
 
-from store.database import Database
-from store.keyring import KeyMissing
-from store.rewrapping import Sealed
+from store.engine.database import Database
+from store.keys.keyring import KeyMissing
+from store.keys.rewrapping import Sealed
+from store.keys.vault import Unsealable, Vault, binding
 from store.rows import InboxEntry, Receipt
 from store.schema import deliveries, inbox
-from store.vault import Unsealable, Vault, binding
 
 _log: Final = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, selec
 
 from contracts.flow import State
 from contracts.journal import Problem
-from store.audit import Audit
-from store.database import Database, insert_into
+from store.engine.database import Database, insert_into
 from store.reviews import ReviewedDocuments, document_of
 from store.rows import AuditEvent, DocumentRow
 from store.schema import documents
+from store.trail.audit import Audit
 from store.turns import Turn, Turns
 
 _CHUNK: Final = 500

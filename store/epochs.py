@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, case, select, update
 
-from store.database import Database, StoreError
+from store.engine.database import Database, StoreError
 from store.schema import epochs
 
 CREATES_APART: Final = dt.timedelta(seconds=30)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from contracts.configuration import MappingSet
 from contracts.model import Frozen, Instant
-from store.database import Database, StoreError, insert_into
+from store.engine.database import Database, StoreError, insert_into
 from store.schema import mapping_sets
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from contracts.flow import State
 from contracts.model import Frozen, Instant
-from store.database import Database
-from store.postings import posting_of
+from store.engine.database import Database
+from store.outbox.postings import posting_of
 from store.rows import DocumentRow, GroupRow, Pending, PostingRow, PostingState
 from store.schema import documents, group_members, inbox, journal_groups, postings
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, select, text, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from contracts.model import Frozen, Instant
-from store.database import Database, Unit, insert_into
+from store.engine.database import Database, Unit, insert_into
 from store.schema import workers
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ import datetime as dt
 
 from sqlalchemy import Connection, insert, select
 
-from store.database import Database
+from store.engine.database import Database
 from store.rows import Reconciliation
 from store.schema import reconciliations
 

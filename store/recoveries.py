@@ -12,9 +12,9 @@ from sqlalchemy import Connection, select, update
 from contracts.flow import State
 from contracts.journal import FateKind, Journal, JournalFate
 from contracts.model import Amount, Frozen, Instant
-from store.database import Database, insert_into
-from store.fates import apply_fates
-from store.postings import FINAL, fate_columns, without_content
+from store.engine.database import Database, insert_into
+from store.outbox.fates import apply_fates
+from store.outbox.postings import FINAL, fate_columns, without_content
 from store.rows import GroupState, PostingKey, PostingState
 from store.schema import documents, journal_groups, postings
 

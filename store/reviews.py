@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Text, cast, func, or_, select, tuple_
 from contracts.causes import NEEDS_REVIEW
 from contracts.flow import State
 from contracts.model import Frozen, Instant
-from store.database import Database
+from store.engine.database import Database
 from store.rows import DocumentRow
 from store.schema import documents
 

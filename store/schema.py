@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from store.columns import Money, Serial, UtcInstant
+from store.engine.columns import Money, Serial, UtcInstant
 
 metadata = MetaData(
     naming_convention={

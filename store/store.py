@@ -13,31 +13,35 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
-from store import audit, creation, deliveries, postings, seals, secrets, tokens
-from store.audit import Audit
-from store.audit_rows import Verification
+from store import deliveries
 from store.connections import Connections
-from store.creations import Creations
+from store.creating import creation
+from store.creating.creations import Creations
 from store.cross_references import CrossReferences
-from store.database import Database, StoreError
 from store.deliveries import Deliveries
 from store.documents import Documents
+from store.engine.database import Database, StoreError
+from store.engine.postgresql_database import PostgreSQLDatabase
+from store.engine.sqlite_database import SQLiteDatabase
 from store.epochs import Epochs
-from store.groups import Groups
-from store.journals import Journals
+from store.keys import secrets, tokens
+from store.keys.rewrapping import count_by_key, rewrap
+from store.keys.secrets import Secrets
+from store.keys.tokens import Tokens
+from store.keys.vault import Vault
 from store.mapping_sets import MappingSets
+from store.outbox import postings
+from store.outbox.groups import Groups
+from store.outbox.journals import Journals
 from store.overview import Overview
-from store.postgresql_database import PostgreSQLDatabase
 from store.presence import Presence
 from store.reconciliations import Reconciliations
 from store.recoveries import Recoveries
-from store.rewrapping import count_by_key, rewrap
-from store.seal_verification import verify
-from store.seals import Seals
-from store.secrets import Secrets
-from store.sqlite_database import SQLiteDatabase
-from store.tokens import Tokens
-from store.vault import Vault
+from store.trail import audit, seals
+from store.trail.audit import Audit
+from store.trail.audit_rows import Verification
+from store.trail.seal_verification import verify
+from store.trail.seals import Seals
 from store.wakeups import Wakeups
 from store.watermarks import Watermarks
 
@@ -120,7 +124,7 @@ class Store:
     async def rewrap(self) -> int:
         """Put everything that is sealed under the ring's current key; afterwards old keys may leave the ring.
 
-        Gives how many values changed. Raises `store.keyring.KeyMissing` when an old key is gone too early.
+        Gives how many values changed. Raises `store.keys.keyring.KeyMissing` when an old key is gone too early.
         """
         changed = 0
         for sealed in _SEALED:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.model import Frozen, Instant
-from store.database import Database, StoreError, insert_into
+from store.engine.database import Database, StoreError, insert_into
 from store.schema import turns
 
 

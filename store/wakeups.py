@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Connection, bindparam, case, update
 
-from store.database import Database, insert_into
+from store.engine.database import Database, insert_into
 from store.rows import Ring
 from store.schema import wakeups
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 from sqlalchemy import Connection, case, select
 
-from store.database import Database, insert_into
+from store.engine.database import Database, insert_into
 from store.schema import watermarks
 
 

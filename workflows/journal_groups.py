@@ -17,7 +17,7 @@ from workflows.journal_import import JournalImport
 from workflows.patience import LOCAL_STEP
 
 with workflow.unsafe.imports_passed_through():
-    from activities.sealing import SealingActivities
+    from activities.journals.sealing import SealingActivities
 
 LOOK_AGAIN = timedelta(minutes=30)
 """While an import is under way: how long until we look whether it still is."""

@@ -37,10 +37,10 @@ from workflows.patience import FOLLOW, STORE_STEP, VENDOR_READ, problem_of, rest
 from workflows.review import NeedsReviewError, Reviewed, renewed
 
 with workflow.unsafe.imports_passed_through():
-    from activities.closing import ClosingActivities
-    from activities.importing import ImportingActivities
-    from activities.outcome import OutcomeActivities
-    from activities.posted import PostedActivities
+    from activities.journals.closing import ClosingActivities
+    from activities.journals.importing import ImportingActivities
+    from activities.journals.outcome import OutcomeActivities
+    from activities.journals.posted import PostedActivities
 
 DECISIONS = frozenset({"retry"})
 ABSENT = frozenset({"import_unknown", "import_unexplained"})

@@ -11,7 +11,7 @@ from workflows.patience import VENDOR_CREATE, problem_of, rest_until
 from workflows.review import NeedsReviewError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.receivables import ReceivablesActivities
+    from activities.receivables.invoices import ReceivablesActivities
 
 ABSENT = frozenset({"posting_unknown"})
 """Problems that ask a person whether what was sent never arrived; a retry of any other declares nothing."""

@@ -13,7 +13,7 @@ from workflows.patience import LOCAL_FAILURES, LOCAL_STEP, problem_of, rest_unti
 from workflows.review import NeedsReviewError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.staging import StagingActivities
+    from activities.journals.staging import StagingActivities
 
 PERIOD_CLOSED = frozenset({"EP01", "EP02"})
 """Journal import errors that a newer look at the calendar may heal."""

@@ -27,11 +27,11 @@ from workflows.review import NeedsReviewError, Reviewed
 
 with workflow.unsafe.imports_passed_through():
     from activities.decisions import DecisionActivities
-    from activities.fetch import FetchActivities
-    from activities.lookup import LookupActivities
-    from activities.mapping import MappingActivities
-    from activities.staging import StagingActivities
-    from activities.verify import VerifyActivities
+    from activities.journals.staging import StagingActivities
+    from activities.journals.verify import VerifyActivities
+    from activities.orders.fetch import FetchActivities
+    from activities.orders.lookup import LookupActivities
+    from activities.orders.mapping import MappingActivities
 
 ORDINAL = 1
 """A sale is posted once; later versions of an order are documents of their own."""

@@ -14,7 +14,7 @@ from contracts.steps import Polled, PollOrders
 from workflows.patience import VENDOR_RETRY
 
 with workflow.unsafe.imports_passed_through():
-    from activities.polling import PollingActivities
+    from activities.orders.polling import PollingActivities
 
 
 async def _poll(poll: PollInput) -> Polled:

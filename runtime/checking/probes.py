@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from activities.sharing import Sharing
+from activities.access.sharing import Sharing
 from clients.bigcommerce import BigCommerceClient
 from clients.oracle_fusion import FusionClient
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection

@@ -15,8 +15,8 @@ from runtime.commands.ages import age
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, indented, output, run
 from runtime.parts import open_store
 from store import KeyRing, Store
-from store.audit_rows import Seal, Verification
-from store.seals import Head
+from store.trail.audit_rows import Seal, Verification
+from store.trail.seals import Head
 
 TenantOption = Annotated[str | None, typer.Option(help="Only this tenant.")]
 

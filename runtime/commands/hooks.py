@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from activities.bigcommerce_shop import BigCommerceShop
+from activities.orders.bigcommerce_shop import BigCommerceShop
 from clients.bigcommerce import BigCommerceClient
 from clients.errors import Resolution, VendorError
 from contracts.bigcommerce import Hook

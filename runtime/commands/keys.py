@@ -15,7 +15,7 @@ from runtime.operations.key_usage import KeyUse, key_usage
 from runtime.parts import open_store
 from runtime.temporal.connect import TemporalUnreachableError, connect
 from store import KeyRing
-from store.keyring import KEY_FILE_VARIABLE, KEYS_VARIABLE
+from store.keys.keyring import KEY_FILE_VARIABLE, KEYS_VARIABLE
 
 PATIENCE = 10.0
 """Seconds to wait for Temporal."""

@@ -20,7 +20,7 @@ from runtime.operations.standing import IntegrationStanding, Standing, standing
 from runtime.parts import open_store
 from runtime.temporal.connect import connect
 from store import KeyRing
-from store.creation import CreationRow
+from store.creating.creation import CreationRow
 from store.rows import ConnectionHealth, PostingRow
 
 

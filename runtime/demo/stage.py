@@ -26,7 +26,7 @@ from sandbox.bigcommerce import EU_SHOP, US_SHOP, BigCommerceTwin, Profile, Stor
 from sandbox.fusion import FusionTwin
 from sandbox.kit import serve
 from store import KeyRing
-from store.keyring import KEY_FILE_VARIABLE
+from store.keys.keyring import KEY_FILE_VARIABLE
 
 HOOKS: Final = "https://hooks.acme.example"
 """Where the shops believe the gateway is: they accept https on port 443 only. The twin knows the way."""

@@ -13,7 +13,7 @@ from runtime.operations.ledger_invoices import InvoiceSide, InvoiceSource, invoi
 from runtime.operations.ledger_journals import LedgerSide, LedgerSource, ledger_side
 from runtime.operations.source_sales import SoldOrder
 from store import Store
-from store.creation import CreationRow
+from store.creating.creation import CreationRow
 from store.rows import PostingRow
 
 COMPLETE = "Complete"

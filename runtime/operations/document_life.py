@@ -10,7 +10,7 @@ from contracts.receivable import Invoice
 from runtime.operations.deciding import ReviewItem, document_item, group_items
 from runtime.operations.ledger_journals import KIND
 from store import Store
-from store.creation import CreationRow
+from store.creating.creation import CreationRow
 from store.overview import Membership
 from store.rows import AuditRow, DocumentRow, PostingRow, Receipt
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from activities.receivables import PURPOSE, invoice_reference
+from activities.receivables.invoices import PURPOSE, invoice_reference
 from clients.oracle_fusion.models import FoundInvoice
 from contracts import names
 from contracts.configuration import Integration, ReceivableBooks

@@ -22,7 +22,7 @@ from contracts.causes import NEEDS_REVIEW
 from contracts.flow import Decided, Decision, JournalImportInput, OrderToJournalInput, Parked, State
 from contracts.journal import Problem
 from store import Store
-from store.fates import GroupUnknown
+from store.outbox.fates import GroupUnknown
 from store.rows import DocumentRow, GroupRow, GroupState
 
 ORDER: Final = "order"

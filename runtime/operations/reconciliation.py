@@ -18,8 +18,8 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.collaborators import Collaborators
-from activities.polling import WATERMARK
-from activities.receivables import invoice_reference
+from activities.orders.polling import WATERMARK
+from activities.receivables.invoices import invoice_reference
 from contracts import names
 from contracts.configuration import Integration
 from contracts.flow import State
@@ -29,7 +29,7 @@ from runtime.operations.deciding import ReviewItem, review_items
 from runtime.operations.ledger_journals import KIND, reference_of
 from runtime.operations.source_sales import SoldOrder, sold_orders, sold_since
 from store import Store
-from store.creation import CreationRow
+from store.creating.creation import CreationRow
 from store.rows import DocumentRow, PostingRow, PostingState, Reconciliation
 
 ZERO: Final = Decimal(0)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
-from activities.shops import ChangedOrder, Shop
+from activities.orders.shops import ChangedOrder, Shop
 from clients.errors import NotFound, VendorError
 from contracts.configuration import Integration, PostingPolicy
 from contracts.journal import Purpose

@@ -8,14 +8,14 @@ from typing import Final
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.polling import WATERMARK
+from activities.orders.polling import WATERMARK
 from contracts import names
 from contracts.configuration import BigCommerceConnection, Configuration
 from contracts.flow import State
 from contracts.model import Frozen, Instant
 from runtime.operations.connection_standing import ConnectionStanding, connection_standings
 from store import Store
-from store.creation import CreationCount, CreationRow
+from store.creating.creation import CreationCount, CreationRow
 from store.overview import DocumentCount
 from store.rows import GroupRow, PostingCount, PostingRow
 

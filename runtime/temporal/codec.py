@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec
 
-from store.keyring import KEYS_VARIABLE, KeyRing, KeyRingError
+from store.keys.keyring import KEYS_VARIABLE, KeyRing, KeyRingError
 
 ENCODING: Final = b"binary/encrypted"
 KEY_ID: Final = "mlc-key"
@@ -40,7 +40,7 @@ class UnreadablePayloadError(KeyRingError):
 class EncryptionCodec(PayloadCodec):
     """Seals each payload by itself; order and number stay the same.
 
-    Both directions raise `store.keyring.KeyMissing` for a key that is not in the ring, and decoding raises
+    Both directions raise `store.keys.keyring.KeyMissing` for a key that is not in the ring, and decoding raises
     `UnreadablePayloadError`; a workflow task then waits and is tried again, so putting the key back heals it.
     """
 

@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from contracts.configuration import TemporalSettings
 from contracts.names import SEARCH_ATTRIBUTES
 from runtime.temporal.plugin import MlConnectorPlugin
-from store.keyring import KeyRing
+from store.keys.keyring import KeyRing
 
 DEFAULT_ADDRESS: Final = "localhost:7233"
 

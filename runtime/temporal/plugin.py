@@ -16,7 +16,7 @@ from runtime.observing.log_context import LogContextInterceptor
 from runtime.temporal.codec import EncryptionCodec
 from runtime.temporal.failures import SealedFailureConverter
 from runtime.temporal.lean_sandbox import PASSTHROUGH, LeanSandbox
-from store.keyring import KeyRing
+from store.keys.keyring import KeyRing
 
 
 def data_converter(keys: KeyRing) -> DataConverter:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from activities.posting import Posting
-from activities.resource import Facts, Home, Seen
-from activities.subject import Subject
+from activities.posting.posting import Posting
+from activities.posting.resource import Facts, Home, Seen
+from activities.posting.subject import Subject
 from clients.errors import InDoubt, NotFound, Rejected, VendorError
 from contracts.model import Amount, Frozen
 from contracts.steps import Created
 from store import KeyRing, Store, Vault
-from store.creation import Declaration
+from store.creating.creation import Declaration
 from store.rows import AuditEvent, PostingKey
 
 START = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)

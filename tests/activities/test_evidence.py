@@ -1,6 +1,6 @@
 import pytest
 
-from activities.evidence import Evidence, blames_connection, evidence_of
+from activities.access.evidence import Evidence, blames_connection, evidence_of
 from clients.errors import (
     BadAnswer,
     Forbidden,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from activities.gates import Gate, Paused, Turn
+from activities.access.gates import Gate, Paused, Turn
 from clients.accounts import Account
 from clients.errors import (
     Forbidden,
@@ -116,7 +116,7 @@ class System:
             raise error
 
     async def step(self, document: str, kind: str = "fetch", patience: float = 1e9) -> str:
-        """As `activities.passage` does it."""
+        """As `activities.access.passage` does it."""
         turn, ends = Turn(kind, document), self.time.now + patience
         try:
             while True:

@@ -11,10 +11,10 @@ from support.stack import eventually
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.testing import ActivityEnvironment
 
-from activities import passage
+from activities.access import passage
+from activities.access.gates import Gate, Gates, Pace
+from activities.access.passage import pass_gate
 from activities.collaborators import Collaborators
-from activities.gates import Gate, Gates, Pace
-from activities.passage import pass_gate
 from clients.errors import Forbidden, NotFound, RateLimited, Unreachable, VendorError
 
 FAST = Pace(first=0.02, longest=0.05, look=0.02, retry_refused=0.05)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from activities.subject import DIFFERS, DUPLICATE, REFUSED, TAKEN, UNKNOWN
+from activities.posting.subject import DIFFERS, DUPLICATE, REFUSED, TAKEN, UNKNOWN
 from clients.errors import NotSent, RateLimited, Unauthorized, Unavailable
 from contracts.steps import Created
-from store.creation import CreationState
+from store.creating.creation import CreationState
 from tests.activities.conftest import DEADLINE, LIMIT, SETTLE, Desk, KilledError, new_desk
 
 Store = Any

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from activities.facts import ReferenceFacts, periods_key
-from activities.lookup import LookupActivities
-from activities.mapping import MappingActivities
+from activities.orders.facts import ReferenceFacts, periods_key
+from activities.orders.lookup import LookupActivities
+from activities.orders.mapping import MappingActivities
 from clients.oracle_fusion.reference_data import GENERAL_LEDGER, RECEIVABLES
 from contracts.configuration import Configuration
 from contracts.journal import LedgerFacts, Period

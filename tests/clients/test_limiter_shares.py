@@ -1,7 +1,7 @@
 """What several limiters of one account let through together, while processes come, go, die and stand still.
 
-Time passes only when everybody sleeps. The whole is played as `activities.sharing` hands out parts: who is new has none
-before the others have less, and what somebody had is given to others only when he has stopped.
+Time passes only when everybody sleeps. The whole is played as `activities.access.sharing` hands out parts: who is new
+has none before the others have less, and what somebody had is given to others only when he has stopped.
 """
 
 import asyncio

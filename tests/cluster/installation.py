@@ -24,7 +24,7 @@ from support.stack import DEMO_CONFIGURATION, Stack, eventually, journals_of, op
 from contracts.flow import State
 from runtime.operations.deciding import DecisionError, decide, decision_on, review_items
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, Shape, StoreSettings, draft
-from store.database import StoreUnavailable
+from store.engine.database import StoreUnavailable
 
 HOOKS: Final = "https://hooks.acme.example"
 SETTINGS: Final[Mapping[str, str]] = {

@@ -14,8 +14,8 @@ from contracts.flow import Decided, Decision, PollInput, State
 from contracts.steps import Polled
 from runtime.temporal.schedules import sync_schedules
 from sandbox.bigcommerce import US_SHOP, Shape, draft, statuses
-from store.audit_rows import SEALS_LOST
 from store.schema import audit_events, documents, postings
+from store.trail.audit_rows import SEALS_LOST
 
 CLEARANCE = "101-120-41400-1000"
 JOBS = re.compile(r"^(test|poll-orders:.+|decision:.+)$")

@@ -11,9 +11,9 @@ from support.knobs import set_right
 from support.proof import group_ids, no_journal_twice, nothing_in_review, nothing_left, ordinary, posted, sell
 from support.stack import FAST, Stack, eventually, open_stack
 
-from activities import passage
+from activities.access import passage
+from activities.access.gates import Pace
 from activities.collaborators import Collaborators
-from activities.gates import Pace
 from contracts import names
 from contracts.configuration import Configuration
 from contracts.flow import State

@@ -23,7 +23,7 @@ from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Shape, draft, statuses
 from sandbox.fusion.receivables.demo import MANUAL_SOURCE, US_CUSTOMER, US_UNIT
 from sandbox.fusion.receivables.invoice import Invoice
-from store.creation import CreationState
+from store.creating.creation import CreationState
 
 POST: Final[dict[str, Any]] = {"method": "POST", "path": r"/receivablesInvoices$"}
 LOOK: Final[dict[str, Any]] = {"method": "GET", "path": r"/receivablesInvoices$"}

@@ -28,7 +28,7 @@ from support.proof import (
 )
 from support.stack import FAST, Stack, eventually, journals_of, open_stack
 
-import activities.outcome
+import activities.journals.outcome
 from contracts.configuration import BigCommerceConnection, Configuration
 from contracts.flow import State
 from runtime.temporal.devserver import DevServer
@@ -142,7 +142,7 @@ def _silence(stack: Stack, *, keep_key: bool) -> None:
 
 async def test_a_job_that_warns_without_a_word_needs_a_person_whose_retry_posts_once(opened: Open) -> None:
     async with opened() as stack:
-        with patched(activities.outcome, PATIENCE=1):
+        with patched(activities.journals.outcome, PATIENCE=1):
             stack.fusion.set_account(CLEARANCE, import_refuses="EF03")
             stack.fusion.world.habits.purge_option = True
             _silence(stack, keep_key=False)

@@ -7,8 +7,8 @@ from replay.order_scenes import Open
 from replay.stage import SECOND, Stage, groups_flow, order_flow, patched, with_integration
 from support.stack import eventually
 
-import activities.outcome
-import activities.posted
+import activities.journals.outcome
+import activities.journals.posted
 import workflows.journal_groups
 import workflows.journal_import
 import workflows.review
@@ -168,7 +168,7 @@ async def reviews(open_stage: Open) -> None:
         ({"kind": "no_data", "path": "/journalBatches"}, "import-missing"),
     ):
         async with open_stage() as stage:
-            with patched(activities.outcome, PATIENCE=1):
+            with patched(activities.journals.outcome, PATIENCE=1):
                 kind = fault["kind"]
                 stage.stack.fusion.faults.set(kind, path=fault["path"])
                 order_id = stage.place()
@@ -193,7 +193,7 @@ async def postings(open_stage: Open) -> None:
         stack = stage.stack
         stack.fusion.world.habits.autopost_delay = 4.0
         with (
-            patched(activities.posted, PATIENCE=0.3),
+            patched(activities.journals.posted, PATIENCE=0.3),
             patched(workflows.journal_import, UNPOSTED_PAUSE=timedelta(seconds=2)),
         ):
             order_id = await stage.posted()

@@ -6,9 +6,9 @@ from replay.order_scenes import Open
 from replay.stage import Stage, order_flow, patched
 from support.receivables import billed
 
-import activities.mapping
+import activities.orders.mapping
 from activities.failures import review
-from activities.posting import Posting
+from activities.posting.posting import Posting
 from contracts.flow import State
 from contracts.journal import Problem
 from contracts.receivable import Invoice
@@ -105,7 +105,7 @@ async def unknown_invoices(open_stage: Open) -> None:
         await stage.save("order-cancelled-declared-absent", order_flow(unwanted))
 
         # It cannot be mapped any more, and what was sent is looked for all the same.
-        with patched(activities.mapping, to_invoice=_impossible):
+        with patched(activities.orders.mapping, to_invoice=_impossible):
             line = stack.shop().order(found).lines[0]
             stack.shop().edit_line(found, line.id, quantity=6)
             await stack.announce(found)
@@ -122,7 +122,7 @@ async def abandoned_invoices(open_stage: Open) -> None:
         await stack.announce(order_id)
         await stack.in_state(order_id, State.IN_DOUBT)
         await stack.temporal.get_workflow_handle(order_flow(order_id)).terminate("recorded")
-        with patched(activities.mapping, to_invoice=_impossible):
+        with patched(activities.orders.mapping, to_invoice=_impossible):
             stack.shop().touch(order_id)
             await stage.reviewed(order_id)
         await stage.save("order-invoice-abandoned", order_flow(order_id), run=0)

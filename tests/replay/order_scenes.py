@@ -13,12 +13,12 @@ from support.fusion_pod import Pod, sale
 from support.stack import eventually
 from temporalio.client import WorkflowUpdateFailedError
 
-import activities.mapping
-import activities.posted
+import activities.journals.posted
+import activities.orders.mapping
 import workflows.journal_import
 import workflows.review
-from activities.closing import ClosingActivities
 from activities.failures import review
+from activities.journals.closing import ClosingActivities
 from contracts import names
 from contracts.configuration import Configuration, MappingSet, Rule
 from contracts.flow import PollInput, State
@@ -26,7 +26,7 @@ from contracts.journal import Problem
 from contracts.steps import Polled
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, Shape, StoreSettings, draft, statuses
 from sandbox.fusion.world import Rate
-from store.journals import Journals
+from store.outbox.journals import Journals
 from store.turns import Turn
 from workflows.patience import VENDOR_READ
 
@@ -225,7 +225,7 @@ async def mistakes(open_stage: Open) -> None:
 
     async with open_stage() as stage:
         for name, where, step in (
-            ("order-not-mapped", activities.mapping, {"to_journal": impossible}),
+            ("order-not-mapped", activities.orders.mapping, {"to_journal": impossible}),
             ("order-not-staged", Journals, {"stage": never}),
         ):
             with patched(where, **step):
@@ -418,7 +418,10 @@ async def long_histories(open_stage: Open) -> None:
         await stage.save("groups-continued", groups_flow(), run=0)
 
         stack.fusion.world.habits.autopost_delay = 6.0
-        with patched(activities.posted, PATIENCE=0.3), patched(workflows.journal_import, UNPOSTED_PAUSE=SECOND):
+        with (
+            patched(activities.journals.posted, PATIENCE=0.3),
+            patched(workflows.journal_import, UNPOSTED_PAUSE=SECOND),
+        ):
             followed = await stage.import_of(await stage.posted(seed=1))
             await stage.closed(followed)
         await stage.save("import-continued", followed, run=0)

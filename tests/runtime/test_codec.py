@@ -2,7 +2,7 @@ import pytest
 from temporalio.api.common.v1 import Payload
 
 from runtime.temporal.codec import COMPRESS_FROM, OFFLOAD_FROM, EncryptionCodec, UnreadablePayloadError
-from store.keyring import KeyMissing, KeyRing
+from store.keys.keyring import KeyMissing, KeyRing
 
 
 def payload(text: str) -> Payload:

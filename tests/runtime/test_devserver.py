@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():  # the workflows below are loaded
     )
     from runtime.temporal.devserver import DevServer, DevServerError
     from runtime.temporal.plugin import MlConnectorPlugin
-    from store.keyring import KeyRing
+    from store.keys.keyring import KeyRing
 
 SECRET = "canary-4711"
 RING = KeyRing.generate()

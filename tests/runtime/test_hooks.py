@@ -9,7 +9,7 @@ import pytest
 import structlog
 from typer.testing import CliRunner, Result
 
-from activities.bigcommerce_shop import ORDER_SCOPES
+from activities.orders.bigcommerce_shop import ORDER_SCOPES
 from contracts.secret_names import ACCESS_TOKEN, WEBHOOK_HEADER
 from runtime.cli import application
 from runtime.configuring.configuration import load

@@ -20,7 +20,7 @@ from runtime.operations.reconciliation import Verdict, reconcile
 from runtime.operations.standing import standing
 from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Shape, draft
-from store.creation import CreationState
+from store.creating.creation import CreationState
 
 SHAPES = (Shape.ORDINARY, Shape.DISCOUNT_AND_COUPON, Shape.SPLIT_TENDER, Shape.SOLD_CERTIFICATE)
 

@@ -35,7 +35,7 @@ from runtime.temporal.plugin import MlConnectorPlugin, data_converter
 from runtime.temporal.schedules import sync_schedules
 from runtime.worker import WORKFLOWS
 from store import FollowedKeyRing, KeyRing
-from store.followed_keyring import LOOK_EVERY
+from store.keys.followed_keyring import LOOK_EVERY
 
 PAIRS = FAST | {"flush_after": 600.0, "flush_count": 2}
 """A journal waits in the outbox until there is a second one: time to rotate while an order is on its way."""

@@ -13,8 +13,8 @@ from support.stack import DEMO_CONFIGURATION, Stack
 from temporalio.client import Client
 
 from activities.collaborators import Collaborators
-from activities.polling import WATERMARK
-from activities.shops import ChangedOrder
+from activities.orders.polling import WATERMARK
+from activities.orders.shops import ChangedOrder
 from clients.errors import NotFound
 from clients.oracle_fusion.models import FusionJournal
 from contracts.configuration import Integration, TemporalSettings

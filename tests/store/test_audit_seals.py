@@ -13,11 +13,12 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.engine import make_url
 from support.audit_trail import NOW, event, seal_all, tamper, tell
 
-from store import KeyMissing, KeyRing, Store, Vault, seals
-from store.audit_rows import SEALS_LOST, Fault
-from store.database import StoreFault
+from store import KeyMissing, KeyRing, Store, Vault
+from store.engine.database import StoreFault
 from store.schema import audit_events, audit_seals
-from store.seals import HeadLost, StillWritten
+from store.trail import seals
+from store.trail.audit_rows import SEALS_LOST, Fault
+from store.trail.seals import HeadLost, StillWritten
 
 ROOT = Path(__file__).parents[2]
 WRITERS, EVENTS = 4, 150

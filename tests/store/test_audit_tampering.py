@@ -7,8 +7,8 @@ from sqlalchemy import select
 from support.audit_trail import event, seal_all, tamper, tell
 
 from store import KeyRing, Store, Unsealable, Vault
-from store.audit_rows import Fault, Finding
 from store.schema import audit_events, audit_heads
+from store.trail.audit_rows import Fault, Finding
 
 DOCUMENTS = [f"10{number}" for number in range(8)]
 

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.names import journal_reference
 from store import KeyRing, Store, Vault
-from store.creation import (
+from store.creating.creation import (
     CreationState,
     Declaration,
     Ended,
@@ -20,9 +20,9 @@ from store.creation import (
     Occupied,
     Unresolved,
 )
-from store.creation_changes import CreationUnknown
-from store.creations import CreationInFlight
-from store.elsewhere import PostedElsewhere
+from store.creating.creation_changes import CreationUnknown
+from store.creating.creations import CreationInFlight
+from store.creating.elsewhere import PostedElsewhere
 from store.epochs import StoreBehind
 from store.rows import AuditEvent, PostingKey, PostingState
 from store.turns import Superseded, Turn

@@ -6,8 +6,8 @@ import pytest
 
 from contracts.journal import FateKind
 from store import Store
-from store.fates import GroupInFlight, GroupUnknown
-from store.groups import SLOT_WAIT, GroupNotSettled
+from store.outbox.fates import GroupInFlight, GroupUnknown
+from store.outbox.groups import SLOT_WAIT, GroupNotSettled
 from store.rows import Busy, Closed, GroupState, Leased, Marked, PostingState, Sent
 
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)

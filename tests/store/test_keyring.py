@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from store import KeyMissing, KeyRing, KeyRingError, Unsealable, Vault
-from store.vault import binding
+from store.keys.vault import binding
 
 
 def test_the_first_key_of_the_environment_is_current() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from contracts.journal import FateKind
 from store import Store
-from store.journals import PostingInFlight, PostingUnknown
+from store.outbox.journals import PostingInFlight, PostingUnknown
 from store.rows import GroupState, PostingKey, PostingState
 from store.schema import journal_lines, postings
 

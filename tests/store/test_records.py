@@ -8,7 +8,7 @@ from sqlalchemy import text
 from contracts.configuration import MappingSet, Rule
 from contracts.journal import Purpose
 from store import Store
-from store.database import StoreFault
+from store.engine.database import StoreFault
 from store.epochs import StoreBehind
 from store.mapping_sets import MappingSetUnknown, MappingVersionConflict
 from store.rows import AuditEvent, ConnectionHealth, CrossReference, InboxEntry, Receipt, Reconciliation

@@ -7,7 +7,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from store import Store, StoreUnavailable, Vault
-from store.database import StoreFault
+from store.engine.database import StoreFault
 from store.schema import metadata
 from store.store import StoreOutdated
 

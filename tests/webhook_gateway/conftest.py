@@ -16,9 +16,9 @@ import pytest
 from contracts.configuration import Configuration
 from contracts.starting import StartError, StartRequest
 from store import Store
-from store.keyring import KeyRing
+from store.keys.keyring import KeyRing
+from store.keys.vault import Vault
 from store.rows import Receipt
-from store.vault import Vault
 from webhook_gateway.app import GatewayParts, create_app
 from webhook_gateway.breaker import CircuitBreaker
 from webhook_gateway.inbox import InboxDrain

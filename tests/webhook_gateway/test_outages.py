@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from store import Store
-from store.database import StoreUnavailable
+from store.engine.database import StoreUnavailable
 from webhook_gateway.breaker import CircuitBreaker
 from webhook_gateway.inbox import Round
 

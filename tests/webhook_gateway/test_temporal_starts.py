@@ -20,7 +20,7 @@ from runtime.temporal.connect import connect
 from runtime.temporal.devserver import DevServer
 from runtime.temporal.starting import TemporalStarter
 from store import Store
-from store.keyring import KeyRing
+from store.keys.keyring import KeyRing
 
 Serve = Callable[..., Any]
 History = list[str]

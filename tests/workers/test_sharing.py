@@ -11,8 +11,8 @@ import pytest
 from support.processes import ROOT
 from support.stack import eventually
 
-from activities.neighbours import host, is_gone
-from activities.sharing import Rhythm, Sharing
+from activities.access.neighbours import host, is_gone
+from activities.access.sharing import Rhythm, Sharing
 from clients.limiter import Part, Throttled
 from store import KeyRing, Store, StoreUnavailable, Vault
 from store.presence import Roll
@@ -170,7 +170,7 @@ async def test_a_process_that_was_killed_on_this_machine_is_not_waited_for(offic
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        "from activities.neighbours import new_identity; print(new_identity(), flush=True); input()",
+        "from activities.access.neighbours import new_identity; print(new_identity(), flush=True); input()",
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

@@ -11,7 +11,7 @@ depends_on = None
 INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(32), "sqlite")
 MONEY = sa.Numeric().with_variant(sa.String(40), "sqlite")
 AUDIT_WRITE = 7_236_118_026
-"""The advisory lock that every writer of audit events shares (`store.seals`)."""
+"""The advisory lock that every writer of audit events shares (`store.trail.seals`)."""
 
 
 def upgrade() -> None:

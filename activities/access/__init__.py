@@ -1,0 +1,1 @@
+"""Access: how steps reach a vendor, together with all other steps and processes."""

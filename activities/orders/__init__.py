@@ -1,0 +1,1 @@
+"""Orders: found, fetched, looked up and mapped."""

@@ -1,0 +1,1 @@
+"""Receivables: invoices as a resource that is posted, and the step that creates them."""

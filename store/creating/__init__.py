@@ -1,0 +1,1 @@
+"""Documents that one call creates: intent, lease and outcome."""

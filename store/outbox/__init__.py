@@ -1,0 +1,1 @@
+"""The journal outbox: postings, groups and fates."""

@@ -1,0 +1,1 @@
+"""The audit trail, its seals and their verification."""
