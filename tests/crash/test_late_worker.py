@@ -37,13 +37,17 @@ async def sealed(patient: Stack) -> GroupStep:
     async with patient.worker():
         await patient.announce(order.id)
         await patient.in_state(order.id, State.WAITING_IMPORT)
-        integration = patient.configuration.integrations_of("bc-us")[0]
-        ledger, source = integration.books[0].ledger, integration.books[0].journal_source
-        group_id = await patient.parts.store.groups.seal(integration.fusion, ledger, source, limit=10)
-        assert group_id is not None
-        # Its epoch is kept by a workflow, which needs a worker; the steps under test run without one.
-        await patient.parts.epochs.tell((await patient.parts.store.groups.group(group_id)).epoch)
+    integration = patient.configuration.integrations_of("bc-us")[0]
+    ledger, source = integration.books[0].ledger, integration.books[0].journal_source
+    group_id = await patient.parts.store.groups.seal(integration.fusion, ledger, source, limit=10)
+    assert group_id is not None
     return GroupStep(fusion=integration.fusion, ledger=ledger, source=source, group_id=group_id)
+
+
+async def _keep_epoch(patient: Stack, parts: Collaborators, step: GroupStep) -> None:
+    """The group's epoch is kept by a workflow, which needs a worker; the steps under test run without one."""
+    async with patient.worker():
+        await parts.epochs.tell((await parts.store.groups.group(step.group_id)).epoch)
 
 
 async def test_a_machine_that_slept_after_the_mark_sends_nothing(patient: Stack, sealed: GroupStep) -> None:
@@ -57,6 +61,7 @@ async def test_a_machine_that_slept_after_the_mark_sends_nothing(patient: Stack,
             return marked
 
     parts: Collaborators = replace(patient.parts, clock=lambda: datetime.now(UTC) + asleep)
+    await _keep_epoch(patient, parts, sealed)
     parts.store.groups.__class__ = Sleepy
     submission = await ActivityEnvironment().run(ImportingActivities(parts).submit_group, sealed)
     assert submission.state == "in_doubt"
@@ -67,6 +72,7 @@ async def test_a_machine_that_slept_after_the_mark_sends_nothing(patient: Stack,
 async def test_a_worker_that_stood_still_after_the_mark_sends_nothing(
     patient: Stack, sealed: GroupStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await _keep_epoch(patient, patient.parts, sealed)
     loop = asyncio.get_running_loop()
     real, stood_still = loop.time, 0.0
     monkeypatch.setattr(loop, "time", lambda: real() + stood_still)
