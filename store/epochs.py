@@ -14,6 +14,9 @@ from store.engine.database import Database, StoreError
 from store.schema import epochs
 
 CREATES_APART: Final = dt.timedelta(seconds=30)
+RECOVERED_APART: Final = 1_000_000
+"""A recovery ends at a multiple of this. Not every epoch is told outside of the store, and the workflows that saw the
+last ones cannot all be asked; a store that raises its epoch once a second needs eleven days for as many."""
 
 
 class StoreBehind(StoreError):
@@ -22,7 +25,7 @@ class StoreBehind(StoreError):
     def __init__(self, seen: int, current: int) -> None:
         super().__init__(
             f"The store is at epoch {current}, but epoch {seen} was seen: it was restored from a backup. "
-            "Nothing is posted until `ml-connector recover --since` has read the journals back from Fusion."
+            "Nothing is posted until `ml-connector recover --since` has read journals and invoices back from Fusion."
         )
         self.seen = seen
         self.current = current
@@ -52,6 +55,12 @@ def advance_within(connection: Connection, now: dt.datetime) -> int:
     return require_within(connection, 0) if number is None else number
 
 
+def recovered_within(connection: Connection) -> dt.datetime | None:
+    """As `Epochs.recovered_at`, as part of a transaction."""
+    moment: dt.datetime | None = connection.execute(select(epochs.c.recovered_at)).scalar_one()
+    return moment
+
+
 class Epochs:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -66,18 +75,19 @@ class Epochs:
             raise StoreBehind(seen, current)
         return current
 
-    async def advance(self, at_least: int = 0, *, now: dt.datetime | None = None) -> int:
-        """The next epoch, `at_least` this high: after a recovery, the highest any workflow saw plus one."""
-        moment = now or dt.datetime.now(dt.UTC)
-        following = epochs.c.number + 1
-        statement = (
-            update(epochs)
-            .values(number=case((following < at_least, at_least), else_=following), advanced_at=moment)
-            .returning(epochs.c.number)
-        )
+    async def recovered(self, highest: int, *, now: dt.datetime) -> int:
+        """Ends a recovery: the next multiple of `RECOVERED_APART` above this store's epoch and `highest`, the highest
+        that was heard of elsewhere. With it the moment is kept (`recovered_at`)."""
+        known = case((epochs.c.number < highest, highest), else_=epochs.c.number)
+        values = {"number": known - known % RECOVERED_APART + RECOVERED_APART, "advanced_at": now, "recovered_at": now}
+        statement = update(epochs).values(values).returning(epochs.c.number)
 
         def unit(connection: Connection) -> int:
             number: int = connection.execute(statement).scalar_one()
             return number
 
         return await self._database.write_one(unit)
+
+    async def recovered_at(self) -> dt.datetime | None:
+        """When this store was last recovered after a restore; what was sent before that may be unknown to it."""
+        return await self._database.read(recovered_within)

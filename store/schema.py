@@ -44,6 +44,7 @@ epochs = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
     Column("advanced_at", UtcInstant, nullable=False),
+    Column("recovered_at", UtcInstant),
 )
 
 connections = Table(

@@ -105,7 +105,7 @@ async def recover(parts: Collaborators, since: dt.datetime, *, now: dt.datetime 
     asked = await _ask_forgotten_reviews(parts)
     highest = max(await parts.epochs.kept(), await parts.epochs.current())
     # The keeper is told before the next group is sent, as before every group.
-    epoch = await parts.store.epochs.advance(highest + 1, now=moment)
+    epoch = await parts.store.epochs.recovered(highest, now=moment)
     return result.model_copy(update={"doubted": doubted, "asked_again": asked, "epoch": epoch})
 
 

@@ -9,7 +9,7 @@ from contracts.configuration import MappingSet, Rule
 from contracts.journal import Purpose
 from store import Store
 from store.engine.database import StoreFault
-from store.epochs import StoreBehind
+from store.epochs import RECOVERED_APART, StoreBehind, recovered_within
 from store.mapping_sets import MappingSetUnknown, MappingVersionConflict
 from store.rows import AuditEvent, ConnectionHealth, CrossReference, InboxEntry, Receipt, Reconciliation
 
@@ -161,8 +161,17 @@ async def test_a_restored_store_is_behind(store: Store) -> None:
     assert await store.epochs.require(current) == current
     with pytest.raises(StoreBehind, match="recover"):
         await store.epochs.require(current + 5)
-    assert await store.epochs.advance(current + 6) == current + 6
-    assert await store.epochs.advance() == current + 7
+
+
+async def test_a_recovery_leaves_every_epoch_behind_that_anyone_may_have_seen(store: Store) -> None:
+    current = await store.epochs.current()
+    first = await store.epochs.recovered(current + 5, now=BEFORE)
+    assert (first % RECOVERED_APART, await store.epochs.recovered_at()) == (0, BEFORE)
+    assert current + 5 < first <= current + 5 + RECOVERED_APART
+    assert await store.epochs.require(current + 7) == first
+    second = await store.epochs.recovered(3, now=NOW)
+    assert second == first + RECOVERED_APART
+    assert await store._database.read(recovered_within) == NOW
 
 
 async def test_reconciliations_keep_exact_amounts(store: Store, fresh: str) -> None:

@@ -18,6 +18,7 @@ def upgrade() -> None:
     op.add_column("connections", sa.Column("identity", sa.String(length=128), nullable=False, server_default=""))
     op.add_column("connections", sa.Column("identity_sentence", sa.Text(), nullable=False, server_default=""))
     op.add_column("postings", sa.Column("recovered_at", INSTANT, nullable=True))
+    op.add_column("epochs", sa.Column("recovered_at", INSTANT, nullable=True))
     _creations()
     _workers()
     _audit_seals()
