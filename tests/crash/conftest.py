@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # Not an option where this file was found too late to be asked, as in a run of all tests.
     wanted = config.getoption("--crash-report", None) or os.environ.get(VARIABLE) or USUAL
-    config.stash[REPORT] = Report(Path(wanted))
+    config.stash[REPORT] = Report(Path(wanted), topology=config.getoption("--topology"))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

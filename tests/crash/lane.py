@@ -283,7 +283,7 @@ class Lane:
 async def open_lane(
     server: Server, nursery: Nursery, directory: Path, setting: Setting, *, store_url: str | None = None
 ) -> AsyncIterator[Lane]:
-    """A stack with processes of its own. `store_url`: SQLite in the directory when None."""
+    """A stack with processes of its own. `store_url`: None for a store that goes with the server."""
     config = directory / "connector.toml"
     port = write_settings(config, setting.amended, **dict(setting.toml))
     stores = tuple(

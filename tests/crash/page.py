@@ -8,8 +8,14 @@ from typing import Final
 
 from crash.report import Report, Run, Totals
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from support.topology import CLUSTER, DEV
 
 TEMPLATE: Final = "page.html.j2"
+SYSTEMS: Final = {
+    DEV: "Temporal's dev server and SQLite",
+    CLUSTER: "the production Temporal server and PostgreSQL",
+}
+"""What the product ran on."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ def page_of(report: Report) -> str:
     environment.filters |= {"seeds": seeds_text, "struck": struck_text, "long": duration_text}
     return environment.get_template(TEMPLATE).render(
         began=report.began,
+        system=SYSTEMS[report.topology],
+        command=report.command,
         totals=report.totals,
         sections=list(sections(report.runs)),
         bad=[run for run in report.runs if not run.good],

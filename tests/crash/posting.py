@@ -92,6 +92,21 @@ class Posting:
             case _:
                 return True
 
+    def also_on_production(self, strike: Strike) -> bool:
+        """Whether a strike of every session belongs to a session on the production server and PostgreSQL, too.
+
+        What differs there is who remembers, and not the code between two boundaries. So what has happened there and
+        was not told to anybody is proved again: each request at the moment when it took effect, each activity and each
+        step of the store when its work is done. Plain mornings and what is a posting's own are all repeated.
+        """
+        match strike:
+            case AtTwin(point=point):
+                return point == "committed"
+            case AtBoundary(boundary, fate) if strike not in self.strikes:
+                return fate == "SIGKILL" and (boundary.endswith("/after") or boundary in self.steps)
+            case _:
+                return True
+
 
 @dataclass(frozen=True)
 class Row:

@@ -10,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from support.topology import DEV
+
 TEST: Final = "tests/crash/test_table.py::test_no_crash_loses_or_repeats_a_document"
 """What runs the rows of the table."""
 KEPT_EVERY: Final = 20.0
@@ -110,10 +112,6 @@ class Run:
         found = self.verdict.sentence() if self.verdict else "did not end"
         return f"{found}; {self.failure}" if self.failure else found
 
-    def command(self) -> str:
-        """How to run it again, and nothing else."""
-        return f'CRASH_SEEDS={self.seed}-{self.seed} pytest "{TEST}[{row_id(self.posting, self.point, self.seed)}]"'
-
     def facts(self) -> dict[str, Any]:
         return {
             "posting": self.posting,
@@ -179,9 +177,10 @@ class Totals:
 class Report:
     """All runs of a session, in the order in which they began."""
 
-    def __init__(self, directory: Path | None = None) -> None:
+    def __init__(self, directory: Path | None = None, *, topology: str = DEV) -> None:
         """`directory`: where it is kept while the session lasts, which may be hours and end by anything."""
         self.runs: list[Run] = []
+        self.topology = topology
         self.began = datetime.now(UTC)
         self.directory = directory
         self._kept = time.monotonic()
@@ -195,6 +194,11 @@ class Report:
     def totals(self) -> Totals:
         return Totals.of(self.runs)
 
+    def command(self, run: Run) -> str:
+        """How to repeat a run, and nothing else."""
+        where = "" if self.topology == DEV else f" --topology={self.topology}"
+        return f'CRASH_SEEDS={run.seed}-{run.seed} pytest{where} "{TEST}[{row_id(run.posting, run.point, run.seed)}]"'
+
     def lines(self) -> Iterator[str]:
         """For the terminal: every run, then the totals."""
         width = max((len(run.point) for run in self.runs), default=0)
@@ -207,6 +211,7 @@ class Report:
     def facts(self) -> dict[str, Any]:
         return {
             "began": self.began.isoformat(timespec="seconds"),
+            "topology": self.topology,
             "totals": self.totals.facts(),
             "runs": [run.facts() for run in self.runs],
         }

@@ -31,6 +31,11 @@ def seeds(usual: int = 1) -> range:
     return range(int(first), int(last) + 1) if dash else range(1, int(first) + 1)
 
 
+def asked_for_more() -> bool:
+    """Whether this session was told which seeds it tries."""
+    return bool(os.environ.get("CRASH_SEEDS"))
+
+
 @dataclass(frozen=True)
 class Setting:
     """What a row needs of its lane. Rows of the same setting use the same lane, one after the other."""

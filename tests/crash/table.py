@@ -1,6 +1,9 @@
 """The table of the crash proof: postings x kill points x seeds.
 
-A later kind of document adds its postings here, from a file of its own: `crash/journal_rows.py` shows what one says.
+A later kind of document adds its postings here, from a file of its own: `crash/invoice_rows.py` shows what one says.
+
+Which rows a session has is said in three places: `Posting.all_strikes` is everything, `Posting.in_every_session` what
+nobody has to ask for, `Posting.also_on_production` what of that is repeated on the production server.
 """
 
 import random
@@ -10,7 +13,7 @@ from typing import Final
 from crash.invoice_rows import INVOICE_POSTINGS
 from crash.journal_rows import JOURNAL_POSTINGS
 from crash.posting import Posting, Row
-from crash.settings import seeds
+from crash.settings import asked_for_more, seeds
 from crash.stale_rows import STALE_POSTINGS
 from crash.strikes import Strike
 
@@ -20,14 +23,19 @@ BY_CHANCE: Final = 4
 """How many of a posting's other strikes each further seed tries."""
 
 
-def rows(postings: Sequence[Posting] = POSTINGS) -> Iterator[Row]:
-    """Every row of this session, the usual ones first."""
-    furthest = max(seeds(posting.usual_seeds)[-1] for posting in postings)
-    for seed in range(1, furthest + 1):
+def rows(postings: Sequence[Posting] = POSTINGS, *, production: bool = False) -> Iterator[Row]:
+    """Every row of this session, the usual ones first.
+
+    `production`: of a session on the production server, which is shorter unless seeds are asked for.
+    """
+    short = production and not asked_for_more()
+    wanted = [range(1, 2) if short else seeds(posting.usual_seeds) for posting in postings]
+    for seed in range(1, max(one[-1] for one in wanted) + 1):
         passed: frozenset[str] = frozenset()
-        for posting in postings:
-            if seed in seeds(posting.usual_seeds):
-                yield from (Row(posting, strike, seed) for strike in strikes_of(posting, seed, passed))
+        for posting, own_seeds in zip(postings, wanted, strict=True):
+            if seed in own_seeds:
+                strikes = strikes_of(posting, seed, passed)
+                yield from (Row(posting, one, seed) for one in strikes if not short or posting.also_on_production(one))
             passed |= frozenset(posting.way)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from crash.page import duration_text, seeds_text
 from crash.report import Report, Run, Totals, Verdict
+from support.topology import CLUSTER
 
 JOURNAL, STORM = "an order to its journal", "orders edited without pause"
 
@@ -85,6 +86,15 @@ def test_the_json_adds_up_and_holds_every_run(stained: Report, tmp_path: Path) -
 def test_the_page_needs_nothing_from_elsewhere(stained: Report, tmp_path: Path) -> None:
     page = stained.write(tmp_path).read_text()
     assert not re.search(r"(?:src|href)=|@import|url\(|https?:", page)
+
+
+def test_a_page_of_the_production_server_says_so_and_repeats_runs_there(tmp_path: Path) -> None:
+    report = Report(topology=CLUSTER)
+    report.begin(JOURNAL, "before lookup").fail(TimeoutError(), None)
+    page = report.write(tmp_path).read_text()
+    assert "On the production Temporal server and PostgreSQL" in page
+    assert "CRASH_SEEDS=1-1 pytest --topology=cluster" in page
+    assert json.loads((tmp_path / "report.json").read_text())["topology"] == CLUSTER
 
 
 def test_differences_of_two_documents_do_not_cancel() -> None:

@@ -14,7 +14,7 @@ from crash.report import Report
 from crash.settings import LANES, Setting
 from crash.table import rows
 from support.processes import Nursery
-from support.topology import QUICK, TemporalServer, Topology
+from support.topology import CLUSTER, QUICK, TemporalServer, Topology
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,13 @@ async def lanes(
         yield at_work
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "row" in metafunc.fixturenames:
+        production = metafunc.config.getoption("topology") == CLUSTER
+        metafunc.parametrize("row", list(rows(production=production)), ids=lambda row: row.id)
+
+
 @pytest.mark.timeout(0)  # a row has a patience of its own, and waits for those before it
-@pytest.mark.parametrize("row", list(rows()), ids=lambda row: row.id)
 async def test_no_crash_loses_or_repeats_a_document(row: Row, lanes: Lanes) -> None:
     run = await lanes.run(row)
     assert run.good, run.sentence()

@@ -73,6 +73,21 @@ def test_every_call_is_struck_at_the_three_points_of_its_twin() -> None:
     assert struck >= {(call, point) for call in calls for point in ("received", "committed", "answering")}
 
 
+def test_a_session_on_the_production_server_repeats_what_happened_and_was_not_told() -> None:
+    short = list(rows(production=True))
+    assert {row.id for row in short} < {row.id for row in rows()}
+    assert {row.posting.name for row in short} == {posting.name for posting in POSTINGS}
+    points = {row.strike.boundary for row in short if isinstance(row.strike, AtBoundary)}
+    assert points >= {f"activity/{name}/after" for name in on_the_way()}
+    calls = {call for posting in POSTINGS for call in posting.calls}
+    assert {row.strike.call for row in short if isinstance(row.strike, AtTwin)} == calls
+
+
+def test_seeds_that_are_asked_for_are_tried_in_full_on_the_production_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRASH_SEEDS", "2")
+    assert [row.id for row in rows(production=True)] == [row.id for row in rows()]
+
+
 def test_rows_have_names_of_their_own() -> None:
     ids = [row.id for row in rows()]
     assert len(ids) == len(set(ids))
