@@ -70,6 +70,8 @@ class OrderToJournalInput(Frozen):
     parked: Parked | None = None
     epoch: int = 0
     """The highest epoch of the store that earlier runs saw (design rule 3)."""
+    open_since: Instant | None = None
+    """Since when something of it may be on its way that one call creates."""
 
 
 class FlowResult(Frozen):

@@ -143,10 +143,11 @@ class PostInvoice(Frozen):
     """None: nothing is to be created any more; find out what became of what was sent."""
     fingerprint: str
     modified_at: Instant
-    ordinal: int
     job: str = ""
     decided_at: Instant | None = None
     epoch: int = 0
+    open_since: Instant | None = None
+    """Since when something of it may be on its way, as far as its flow knows: a restored store has forgotten it."""
     declared_absent: bool = False
     """A person has looked: what was sent never arrived, and is to be sent again."""
     who: str = ""
@@ -159,7 +160,8 @@ class PostInvoice(Frozen):
 class Created(Frozen):
     """Where a document stands that is created by one call (design rule 2).
 
-    `posted`: it is there, as we meant it · `in_doubt`: sent or being sent, run the same step again at `until` ·
+    `posted`: it is there, as we meant it · `in_doubt`: sent or being sent, run the same step again at `until`, and
+    `sentence` says what is waited for ·
     `edited_after_posting`: another version is there · `superseded`: another step came later, nothing was done ·
     `behind`: the store was restored from a backup · `review`: a person must look, `problem` says at what ·
     `absent`: nothing of it is there and nothing is on its way; only where nothing was to be created.
@@ -176,6 +178,8 @@ class Created(Frozen):
     problem: Problem | None = None
     epoch: int = 0
     """The store's, after this step."""
+    open_since: Instant | None = None
+    """When the oldest send went out whose outcome nobody knows."""
 
 
 class SettleDocument(Frozen):

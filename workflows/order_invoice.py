@@ -6,7 +6,7 @@ from temporalio.exceptions import ActivityError
 from contracts.flow import Decision, FlowResult, OrderToJournalInput, State
 from contracts.receivable import Invoice
 from contracts.steps import Created, FetchedOrder, PostInvoice
-from workflows.order_steps import ORDINAL, OrderSteps, snapshot_of
+from workflows.order_steps import OrderSteps, snapshot_of
 from workflows.patience import VENDOR_CREATE, problem_of, rest_until
 from workflows.review import NeedsReviewError
 
@@ -69,8 +69,9 @@ class InvoiceSteps(OrderSteps):
         self, order: OrderToJournalInput, fetched: FetchedOrder, invoice: Invoice | None, fusion_queue: str
     ) -> Created:
         declared = self.declared
+        began = workflow.now()
         try:
-            return await workflow.execute_activity_method(
+            created = await workflow.execute_activity_method(
                 ReceivablesActivities.post_invoice,
                 PostInvoice(
                     integration=order.integration,
@@ -79,10 +80,10 @@ class InvoiceSteps(OrderSteps):
                     invoice=invoice,
                     fingerprint=fetched.fingerprint,
                     modified_at=snapshot_of(fetched).modified_at,
-                    ordinal=ORDINAL,
                     job=order.job,
                     decided_at=workflow.now(),
                     epoch=self.epoch,
+                    open_since=self.open_since,
                     declared_absent=declared is not None,
                     who=declared.who if declared else "",
                     why=declared.why if declared else "",
@@ -93,10 +94,15 @@ class InvoiceSteps(OrderSteps):
                 **VENDOR_CREATE,
             )
         except ActivityError as error:
+            # An attempt before the last may have sent it.
+            self.open_since = self.open_since or began
             raise NeedsReviewError(problem_of(error, self.document)) from error
+        self.open_since = created.open_since
+        return created
 
     async def _wait_in_doubt(self, created: Created) -> None:
         """Nothing is sent blindly: the same step looks again once the request must have settled."""
         until = created.until or workflow.now()
-        self.show(State.IN_DOUBT, f"sent, answer unknown; looking again at {until:%H:%M:%S} UTC", created.reference)
+        state = State.IN_DOUBT if created.open_since else State.RUNNING
+        self.show(state, f"{created.sentence}; looking again at {until:%H:%M:%S} UTC", created.reference)
         await workflow.sleep(rest_until(until), summary="until the send has settled")

@@ -53,6 +53,8 @@ class OrderSteps(Reviewed):
         self.changes = 0
         self.epoch = order.epoch
         """The highest epoch of the store that was seen: one that is behind it posts nothing (design rule 3)."""
+        self.open_since: datetime | None = order.open_since
+        """Since when an invoice of it may be on its way; a store that was restored does not know."""
         self.fetched: FetchedOrder | None = None
         self.fate: JournalFate | None = None
         self.group_id = order.parked.group_id if order.parked else 0

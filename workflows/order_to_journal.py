@@ -202,7 +202,9 @@ class OrderToJournal(JournalSteps, InvoiceSteps):
         return order.model_copy(update={"parked": None, "mapping_version": version or order.mapping_version})
 
     def _continue(self, order: OrderToJournalInput, parked: Parked | None = None) -> NoReturn:
-        workflow.continue_as_new(order.model_copy(update={"parked": parked, "epoch": self.epoch}))
+        workflow.continue_as_new(
+            order.model_copy(update={"parked": parked, "epoch": self.epoch, "open_since": self.open_since})
+        )
 
     @workflow.signal(name=names.CHANGED)
     def changed(self) -> None:

@@ -22,14 +22,12 @@ from activities.heartbeat import beating
 from activities.journals.ledgers import ledger_of
 from clients.errors import InDoubt, NotFound, VendorError
 from clients.oracle_fusion import Job
+from clients.oracle_fusion.errors import ENDED_BY_FUSION
 from clients.oracle_fusion.gl_interface import batch_name
 from contracts.journal import Problem
 from contracts.steps import FollowedJob, FollowJob, GroupStep, Submission
 from store.rows import Busy, Closed, GroupState, Leased, Marked, Sent
 
-ANSWERED_BY_FUSION: Final = frozenset({500, 503})
-"""Statuses with which Fusion itself ended a request: nothing of it is in flight any more. A gateway's 502 or 504 says
-no such thing."""
 ANSWERED: Final = "answered_at"
 """Where a group's evidence keeps when Fusion itself ended its request with an error."""
 LOOKED: Final = "looked_at"
@@ -118,7 +116,7 @@ class ImportingActivities:
                 ends=ends,
             )
         except InDoubt as doubt:
-            if doubt.status in ANSWERED_BY_FUSION:
+            if doubt.status in ENDED_BY_FUSION:
                 # Written down at once: whoever looks later, also after an outage, can finish the proof.
                 evidence = {ANSWERED: self._parts.clock().isoformat(), "answer": doubt.sentence}
                 await groups.set_state(step.group_id, GroupState.SENDING, evidence)

@@ -135,8 +135,9 @@ class Findings(Generic[Document, Hit]):
     def behind(self, sentence: str) -> Created:
         return self.answer("behind", sentence=sentence, until=self.parts.clock() + epochs.REST)
 
-    def in_doubt(self, until: Instant) -> Created:
-        return self.answer("in_doubt", until=until)
+    def in_doubt(self, until: Instant, why: str) -> Created:
+        """`why`: what is waited for, one clause."""
+        return self.answer("in_doubt", until=until, sentence=why)
 
     def answer(self, outcome: Any, *, row: CreationRow | None = None, **more: Any) -> Created:
         return Created(

@@ -15,9 +15,9 @@ document of the same reference (`Home.refuses_duplicates`) may the same step sen
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
-from activities.journals.importing import ANSWERED_BY_FUSION
 from activities.posting.findings import Findings
 from activities.posting.resource import Document, Hit
 from activities.posting.subject import posted_elsewhere
@@ -37,6 +37,8 @@ LONGEST_GAP: Final = timedelta(minutes=15)
 """Between two looks, also after a rest that was a little late; more than that is an outage of theirs or ours."""
 TOLD_EVERY: Final = 60.0
 """Seconds between two words to the keeper of epochs: every attempt looks before it sends anyway."""
+UNANSWERED: Final = "sent, answer unknown"
+LOST_LEASE: Final = "not sent: the look took longer than its lease"
 ABSENCE: Final = "absence"
 """Where a creation's evidence keeps its `Absence`."""
 
@@ -64,6 +66,7 @@ class Posting(Findings[Document, Hit]):
                 now=self.parts.clock(),
                 turn=self.subject.turn,
                 seen=self.subject.epoch,
+                open_since=self.subject.open_since,
                 declaration=self.subject.declaration,
                 event=self.subject.event(
                     "intended",
@@ -87,6 +90,8 @@ class Posting(Findings[Document, Hit]):
                 return self.answer("edited_after_posting", row=row)
             case "differs":
                 return await self._read_back(row)
+            case "recovered":
+                return await self._recovered(row, document)
         return await self._lease(document, again=False)
 
     async def resolve(self) -> Created:
@@ -119,14 +124,15 @@ class Posting(Findings[Document, Hit]):
             case Granted(until):
                 return await self._look_and_send(document, until)
             case Occupied(until):
-                return self.in_doubt(until + self.subject.settle)
+                why = f"another attempt may be sending it until {until:%H:%M:%S} UTC"
+                return self.in_doubt(until + self.subject.settle, why)
             case Unresolved(row, until):
                 return await self._look_only(document, row, until)
             case Ended(row) if row.state is CreationState.WITHDRAWN:
                 return self.answer("superseded")
             case Ended():
                 # Another attempt found it since our intent: compare anew.
-                return self.in_doubt(now)
+                return self.in_doubt(now, "another attempt has found out what became of it")
 
     async def _look_and_send(self, document: Document, until: datetime) -> Created:
         try:
@@ -156,30 +162,31 @@ class Posting(Findings[Document, Hit]):
         )
         epoch = await self.creations.mark_sent(intent, self.token, now=now, event=sent)
         if epoch is None:
-            return self.in_doubt(later)
+            return self.in_doubt(later, LOST_LEASE)
         self.epoch = epoch
         try:
             await self.parts.epochs.tell(epoch, every=TOLD_EVERY)
-        except BaseException:
-            await self.creations.release(reference, self.token)
+        except BaseException as error:
+            await self._not_sent(f"the keeper of epochs cannot be told: {type(error).__name__}")
             raise
         if self.parts.clock() >= until:
             # The machine slept: the loop's clock stands still meanwhile, the world's does not.
-            await self.creations.release(reference, self.token)
-            return self.in_doubt(later)
+            await self._not_sent(LOST_LEASE)
+            return self.in_doubt(later, LOST_LEASE)
         try:
             hit = await self.resource.create(document, ends=ends)
         except (InDoubt, BadAnswer) as doubt:
-            answered = self.parts.clock() if doubt.status in ANSWERED_BY_FUSION else None
+            answered = self.parts.clock() if self.resource.ended(doubt) else None
             await self.doubt(self.token, doubt.sentence, answered_at=answered)
-            return self.in_doubt(later)
+            return self.in_doubt(later, UNANSWERED)
         except VendorError as refusal:
             if self.resource.taken(refusal):
                 return await self._look_after_refusal(document, refusal, later)
             # The vendor declined, or nothing left this machine.
-            await self.creations.release(reference, self.token)
             if refusal.resolution is not Resolution.REVIEW:
+                await self._not_sent(refusal.sentence)
                 raise
+            await self.creations.release(reference, self.token)
             return await self.review(self.subject.refused(refusal), {"messages": list(refusal.messages)})
         except ValueError as error:
             await self.creations.release(reference, self.token)
@@ -190,6 +197,11 @@ class Posting(Findings[Document, Hit]):
         )
         return await self._read_back(await self.row())
 
+    async def _not_sent(self, why: str) -> None:
+        """The mark is taken back: this attempt knows that nothing comes of it."""
+        told = self.subject.event("not_sent", f"{self.subject.what} was not created: {why}")
+        await self.creations.release(self.subject.reference, self.token, event=told)
+
     async def _look_after_refusal(self, document: Document, refusal: VendorError, later: datetime) -> Created:
         """The reference exists: ours by an earlier request, or somebody else's. It may be shown late."""
         row = await self.row()
@@ -199,7 +211,7 @@ class Posting(Findings[Document, Hit]):
             hits = {}
         if not hits:
             await self.doubt(self.token, refusal.sentence, refused_as_duplicate=True)
-            return self.in_doubt(later)
+            return self.in_doubt(later, f"{self.subject.vendor} says that its number exists, and does not show it")
         await self.creations.release(self.subject.reference, self.token)
         return await self._adopt(hits, document, await self.row())
 
@@ -215,18 +227,16 @@ class Posting(Findings[Document, Hit]):
         if again:
             due = max(due, row.sends[-1].at + min((row.sends[-1].at - row.sends[0].at) / 2, LONGEST_REST))
         if now < due:
-            return self.in_doubt(due)
+            return self.in_doubt(due, UNANSWERED)
         if document is not None and again:
             return await self._lease(document, again=True)
         hits = await self._look(document, row)
         if hits:
             return await self._adopt(hits, document, row)
         if self._proved_absent(row, until):
-            absent = self.subject.event(
-                "absent", f"Fusion had ended the request with an error and shows no {self.subject.what}"
-            )
-            await self.creations.absent(row, now=now, event=absent)
-            return self.in_doubt(now)
+            absent = f"{self.subject.vendor} had ended the request with an error and shows no {self.subject.what}"
+            await self.creations.absent(row, now=now, event=self.subject.event("absent", absent))
+            return self.in_doubt(now, absent)
         return await self._still_unknown(row)
 
     async def _may_send_again(self, document: Document) -> bool:
@@ -244,7 +254,8 @@ class Posting(Findings[Document, Hit]):
         if await self._overdue(row):
             return await self._unknown(await self.row())
         now = self.parts.clock()
-        return self.in_doubt(now + min(max((now - row.sends[-1].at) / 4, timedelta(seconds=1)), LONGEST_PAUSE))
+        pause = min(max((now - row.sends[-1].at) / 4, timedelta(seconds=1)), LONGEST_PAUSE)
+        return self.in_doubt(now + pause, UNANSWERED)
 
     async def _overdue(self, row: CreationRow) -> bool:
         """Whether the ERP has answered for long enough without showing it. An outage uses up nobody's patience."""
@@ -281,18 +292,61 @@ class Posting(Findings[Document, Hit]):
             return await self.twice([self.resource.seen(hit).target_number for hit in hits.values()])
         (hit,) = hits.values()
         seen = self.resource.seen(hit)
+        if not any(send.fingerprint for send in row.sends):
+            return await self._recognise(hit, document, row)
         for send in row.sends:
             older = send.fingerprint != self.subject.fingerprint
             if older and (send.currency, send.total) == (seen.currency, seen.total):
                 # Where an older version fits as well, the newer one is not claimed to be there.
                 return await self.found(hit, send.fingerprint)
-        meant = document if document is not None else await self.stored()
+        meant = await self._sent_or(document, row)
         difference = self.resource.difference(hit, meant) if meant is not None else ""
         if not difference or meant is None:
             return await self.found(hit, row.fingerprint if document is None else self.subject.fingerprint)
         if self.resource.is_ours(hit, meant) or any(not send.refused_as_duplicate for send in row.sends):
             return await self.differs(hit, difference, self.subject.fingerprint)
         return await self.review(self.subject.taken(row, seen, difference), {"target_id": seen.target_id})
+
+    async def _sent_or(self, document: Document | None, row: CreationRow) -> Document | None:
+        """What was sent of this version: dates and customers may be mapped otherwise by now."""
+        if document is None or row.fingerprint == self.subject.fingerprint:
+            return await self.stored() or document
+        return document
+
+    async def _recognise(self, hit: Hit, document: Document | None, row: CreationRow) -> Created:
+        """Nobody remembers sending it. It is this version when the sale is the same, however it was booked then."""
+        meant = document if document is not None else await self.stored()
+        seen = self.resource.seen(hit)
+        if meant is None:
+            return await self.found(hit, row.fingerprint)
+        if not self.resource.is_ours(hit, meant):
+            difference = self.resource.difference(hit, meant)
+            if not difference:
+                return await self.found(hit, self.subject.fingerprint)
+            if row.sends:
+                return await self.differs(hit, difference, self.subject.fingerprint)
+            return await self.review(self.subject.taken(row, seen, difference), {"target_id": seen.target_id})
+        if (seen.currency, seen.total) != self._amount(meant):
+            difference = self.resource.difference(hit, meant)
+            return await self.differs(hit, difference, self.subject.fingerprint)
+        whole = await self.resource.read(seen.target_id, whole=True)
+        another = self.resource.another_sale(whole, meant)
+        return await self.found(whole, "" if another else self.subject.fingerprint)
+
+    async def _recovered(self, row: CreationRow, document: Document) -> Created:
+        """Read back from the ERP after the store had been restored: is it this version of the sale?"""
+        try:
+            whole = await self.resource.read(row.target_id, whole=True)
+        except NotFound:
+            return await self.review(self.subject.gone(row))
+        if self.resource.another_sale(whole, document):
+            return self.answer("edited_after_posting", row=row)
+        await self.creations.recognised(row.reference, self.subject.fingerprint)
+        return self.posted(row)
+
+    def _amount(self, document: Document) -> tuple[str, Decimal]:
+        facts = self.resource.facts(document)
+        return facts.currency, facts.total
 
     async def _read_back(self, row: CreationRow) -> Created:
         """The vendor said that it is there; that is believed when it shows it. Never sent again."""
@@ -301,7 +355,8 @@ class Posting(Findings[Document, Hit]):
         except NotFound:
             if row.open:
                 what = f"{self.subject.what} {row.target_number}"
-                await self.doubt(row.sends[-1].token, f"Fusion says that {what} is created, and does not show it")
+                said = f"{self.subject.vendor} says that {what} is created, and does not show it"
+                await self.doubt(row.sends[-1].token, said)
                 return await self._still_unknown(row)
             return await self.review(self.subject.gone(row))
         document = await self.stored()

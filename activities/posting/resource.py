@@ -89,8 +89,8 @@ class Resource(Protocol[Document, Hit]):
         """
         ...
 
-    async def read(self, target_id: str) -> Hit:
-        """By the ERP's own key. Raises `NotFound`."""
+    async def read(self, target_id: str, *, whole: bool = False) -> Hit:
+        """By the ERP's own key; `whole` with everything that `another_sale` compares. Raises `NotFound`."""
         ...
 
     def seen(self, hit: Hit) -> Seen: ...
@@ -101,6 +101,17 @@ class Resource(Protocol[Document, Hit]):
 
     def difference(self, hit: Hit, document: Document) -> str:
         """What is not as we meant it, one clause; empty when amount, currency and content agree."""
+        ...
+
+    def another_sale(self, hit: Hit, document: Document) -> str:
+        """What of the sale itself is not the same, one clause: amounts and accounts, not how and when it was booked.
+
+        The hit was read whole.
+        """
+        ...
+
+    def ended(self, error: VendorError) -> bool:
+        """Whether this error, an answer to a create in doubt, was the vendor's own: nothing of it is in flight."""
         ...
 
     def taken(self, error: VendorError) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from activities.posting.resource import Seen
@@ -37,6 +37,8 @@ class Subject:
     """For people: "Order 1024 (bc-us)"."""
     what: str
     """What it becomes: "invoice"."""
+    vendor: str
+    """Where: "Fusion"."""
     key: PostingKey
     reference: str
     fingerprint: str
@@ -52,6 +54,8 @@ class Subject:
     """How it came about: mapping set and version, and what people want to know of it."""
     turn: Turn | None = None
     epoch: int = 0
+    open_since: datetime | None = None
+    """Since when its flow knows that something may be on its way."""
     declaration: Declaration | None = None
 
     def event(self, action: str, sentence: str, details: Mapping[str, Any] | None = None) -> AuditEvent:
@@ -71,11 +75,12 @@ class Subject:
             code=UNKNOWN,
             sentence=(
                 f"{self.name}: its {self.what} may have been sent at {row.sends[0].at:%Y-%m-%d %H:%M:%S} UTC as "
-                f"{row.number}; Fusion shows none that carries this reference.{said}"
+                f"{row.number}; {self.vendor} shows none that carries this reference.{said}"
             ),
             remedy=(
-                f"Look for {self.what} {row.number} ({row.reference}) in Fusion. If it is there, mark the document as "
-                "posted with its number; if you are certain that it is not, retry: it is then sent once more."
+                f"Look for {self.what} {row.number} ({row.reference}) in {self.vendor}. If it is there, mark the "
+                "document as posted with its number; if you are certain that it is not, retry: it is then sent once "
+                "more."
             ),
         )
 
@@ -84,15 +89,15 @@ class Subject:
             code=DIFFERS,
             sentence=f"{self.name}: {seen.sentence} was created, but {difference}.",
             remedy=(
-                "It is in Fusion and stays there; nothing is sent again. Correct it there and retry, mark the document "
-                "as posted with its number to accept it, or skip it with a reason."
+                f"It is in {self.vendor} and stays there; nothing is sent again. Correct it there and retry, mark the "
+                "document as posted with its number to accept it, or skip it with a reason."
             ),
         )
 
     def gone(self, row: CreationRow) -> Problem:
         return Problem(
             code=DIFFERS,
-            sentence=f"{self.name}: {self.what} {row.target_number}, which differed, is not in Fusion any more.",
+            sentence=f"{self.name}: {self.what} {row.target_number}, is not in {self.vendor} any more.",
             remedy=(
                 "Nothing is sent again. Bill it by hand and mark it as posted with that number, or skip it with a "
                 "reason."
@@ -106,8 +111,8 @@ class Subject:
                 f"{self.name}: {seen.sentence} carries the reference {row.number} and is not ours: {difference}."
             ),
             remedy=(
-                "Nothing was created. Give the other document another number in Fusion and retry, or mark this one as "
-                "posted if that document is its own."
+                f"Nothing was created. Give the other document another number in {self.vendor} and retry, or mark this "
+                "one as posted if that document is its own."
             ),
         )
 
@@ -115,12 +120,12 @@ class Subject:
         return Problem(
             code=DUPLICATE,
             sentence=(
-                f"{self.name}: {len(numbers)} documents in Fusion carry the reference {row.number}: "
+                f"{self.name}: {len(numbers)} documents in {self.vendor} carry the reference {row.number}: "
                 f"{', '.join(numbers)}."
             ),
             remedy=(
-                "Credit or delete, in Fusion, those that should not be there, then mark the document as posted with "
-                "the number of the one that stays. Nothing is sent meanwhile."
+                f"Credit or delete, in {self.vendor}, those that should not be there, then mark the document as posted "
+                "with the number of the one that stays. Nothing is sent meanwhile."
             ),
         )
 
@@ -128,7 +133,7 @@ class Subject:
         told = " / ".join(dict.fromkeys(refusal.messages)) or refusal.sentence
         return Problem(
             code=REFUSED,
-            sentence=f"{self.name}: Fusion refused its {self.what}: {told}"[:LONGEST_SENTENCE],
+            sentence=f"{self.name}: {self.vendor} refused its {self.what}: {told}"[:LONGEST_SENTENCE],
             remedy=f"{refusal.remedy} Nothing of it was created.",
         )
 

@@ -1,7 +1,7 @@
 """Receivables: an order's invoice as a resource, and the step that creates it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from temporalio import activity
@@ -15,7 +15,8 @@ from activities.posting.subject import Subject
 from activities.trail import KIND, event_of, job_of, settle, turn_of
 from clients.errors import VendorError
 from clients.oracle_fusion import FusionClient
-from clients.oracle_fusion.invoice_document import CROSS_REFERENCE_LENGTH, INVOICES
+from clients.oracle_fusion.errors import ENDED_BY_FUSION
+from clients.oracle_fusion.invoice_document import CROSS_REFERENCE_LENGTH, INVOICES, other_accounts
 from clients.oracle_fusion.models import FoundInvoice
 from clients.oracle_fusion.receivables import DUPLICATE
 from contracts import names
@@ -78,8 +79,8 @@ class Invoices:
     async def create(self, document: Invoice, *, ends: float) -> FoundInvoice:
         return await self._fusion.create_invoice(document, books_for(document, self._integration), ends=ends)
 
-    async def read(self, target_id: str) -> FoundInvoice:
-        return await self._fusion.invoice(int(target_id))
+    async def read(self, target_id: str, *, whole: bool = False) -> FoundInvoice:
+        return await self._fusion.invoice(int(target_id), whole=whole)
 
     def seen(self, hit: FoundInvoice) -> Seen:
         return Seen(
@@ -94,11 +95,8 @@ class Invoices:
         return document.reference in (hit.cross_reference, hit.line_reference)
 
     def difference(self, hit: FoundInvoice, document: Invoice) -> str:
-        if (hit.currency, hit.entered_amount) != (document.currency, document.total):
-            return (
-                f"it is over {hit.entered_amount:f} {hit.currency}, and the order comes to {document.total:f} "
-                f"{document.currency}"
-            )
+        if amount := _other_amount(hit, document):
+            return amount
         expected: tuple[tuple[str, Any, Any], ...] = (
             ("number", hit.transaction_number, document.number if document.home == "transaction_number" else ""),
             ("business unit", hit.business_unit, document.business_unit),
@@ -113,8 +111,24 @@ class Invoices:
                 return f"its {what} is {shown}, and should be {meant}"
         return ""
 
+    def another_sale(self, hit: FoundInvoice, document: Invoice) -> str:
+        separator = books_for(document, self._integration).account_separator
+        return _other_amount(hit, document) or other_accounts(hit, document, separator)
+
+    def ended(self, error: VendorError) -> bool:
+        return error.status in ENDED_BY_FUSION
+
     def taken(self, error: VendorError) -> bool:
         return error.code == DUPLICATE
+
+
+def _other_amount(hit: FoundInvoice, document: Invoice) -> str:
+    if (hit.currency, hit.entered_amount) == (document.currency, document.total):
+        return ""
+    return (
+        f"it is over {hit.entered_amount:f} {hit.currency}, and the order comes to {document.total:f} "
+        f"{document.currency}"
+    )
 
 
 def books_for(invoice: Invoice, integration: Integration) -> ReceivableBooks:
@@ -172,12 +186,23 @@ class ReceivablesActivities:
                 posting = Posting(self._parts, resource, subject)
                 return await (posting.resolve() if wanted.invoice is None else posting.create(wanted.invoice))
 
-            created = await pass_gate(self._parts, integration.fusion, name, post)
+            created = await self._with_doubt(
+                wanted, subject, await pass_gate(self._parts, integration.fusion, name, post)
+            )
             try:
                 await self._settle(integration, wanted, created)
             except Superseded:
                 return created.model_copy(update={"outcome": "superseded"})
             return created
+
+    async def _with_doubt(self, wanted: PostInvoice, subject: Subject, created: Created) -> Created:
+        """The flow remembers what may be on its way: a store that is restored does not."""
+        if created.outcome in ("behind", "superseded"):
+            return created.model_copy(update={"open_since": subject.open_since})
+        if created.outcome not in ("in_doubt", "review"):
+            return created
+        row = await self._parts.store.creations.creation(subject.reference)
+        return created.model_copy(update={"open_since": row.sends[0].at if row and row.open else None})
 
     def _subject(self, name: str, integration: Integration, wanted: PostInvoice) -> Subject:
         connection, invoice = self._parts.fusion_connection(integration.fusion), wanted.invoice
@@ -198,6 +223,7 @@ class ReceivablesActivities:
         return Subject(
             name=name,
             what="invoice",
+            vendor="Fusion",
             key=invoice_key(integration, wanted.order_id),
             reference=invoice.reference if invoice else invoice_reference(integration, wanted.order_id),
             fingerprint=wanted.fingerprint,
@@ -209,12 +235,17 @@ class ReceivablesActivities:
             mapped=_mapped(invoice) if invoice else {},
             turn=turn_of(wanted.connection, wanted.order_id, wanted.decided_at),
             epoch=wanted.epoch,
+            open_since=wanted.open_since or _begun_before(),
             declaration=declared if wanted.declared_absent else None,
         )
 
     async def _settle(self, integration: Integration, wanted: PostInvoice, created: Created) -> None:
         """What is there settles the order; what is in doubt shows so. The rest is settled by the order's flow."""
+        if created.outcome == "edited_after_posting" and created.target_id:
+            await self._refer(integration, wanted, created)
         if created.outcome not in ("posted", "in_doubt") or wanted.invoice is None:
+            return
+        if created.outcome == "in_doubt" and created.open_since is None:
             return
         state = State.POSTED if created.outcome == "posted" else State.IN_DOUBT
         known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
@@ -232,18 +263,31 @@ class ReceivablesActivities:
             turn=turn_of(wanted.connection, wanted.order_id, wanted.decided_at),
         )
         if state is State.POSTED:
-            await self._parts.store.cross_references.put(
-                CrossReference(
-                    tenant=integration.tenant,
-                    connection=wanted.connection,
-                    kind=KIND,
-                    id=wanted.order_id,
-                    target_connection=integration.fusion,
-                    target_kind=INVOICES,
-                    target_id=created.target_id,
-                    at=self._parts.clock(),
-                )
-            )
+            await self._refer(integration, wanted, created)
+
+    async def _refer(self, integration: Integration, wanted: PostInvoice, created: Created) -> None:
+        reference = invoice_cross_reference(integration, wanted.order_id, created.target_id, at=self._parts.clock())
+        await self._parts.store.cross_references.put(reference)
+
+
+def invoice_cross_reference(integration: Integration, order_id: str, target_id: str, *, at: datetime) -> CrossReference:
+    """Which invoice in Fusion is whose."""
+    return CrossReference(
+        tenant=integration.tenant,
+        connection=integration.source,
+        kind=KIND,
+        id=order_id,
+        target_connection=integration.fusion,
+        target_kind=INVOICES,
+        target_id=target_id,
+        at=at,
+    )
+
+
+def _begun_before() -> datetime | None:
+    """An earlier attempt of this step may have sent something and said nothing of it."""
+    info = activity.info()
+    return info.scheduled_time if info.attempt > 1 else None
 
 
 def _mapped(invoice: Invoice) -> dict[str, Any]:

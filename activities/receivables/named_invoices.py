@@ -6,7 +6,7 @@ from typing import Final
 from activities.collaborators import Collaborators
 from activities.failures import review
 from activities.posting.subject import posted_elsewhere
-from activities.receivables.invoices import Invoices, invoice_key, invoice_reference
+from activities.receivables.invoices import Invoices, invoice_cross_reference, invoice_key, invoice_reference
 from activities.trail import KIND, event_of, settle
 from clients.errors import NotFound
 from clients.oracle_fusion.invoice_document import INVOICES
@@ -100,6 +100,9 @@ class NamedInvoices:
             )
         except PostedElsewhere as elsewhere:
             raise review(posted_elsewhere(document, "invoice", elsewhere)) from elsewhere
+        await self._parts.store.cross_references.put(
+            invoice_cross_reference(self._integration, wanted.order_id, target.target_id, at=self._parts.clock())
+        )
         await settle(
             self._parts,
             self._integration,

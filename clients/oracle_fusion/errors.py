@@ -6,11 +6,16 @@ at once, and the functional code often stands in parentheses behind the sentence
 
 import re
 from collections.abc import Mapping
+from typing import Final
 
 import httpx
 
 from clients.http import Explanation, explain, parsed
 from clients.redaction import plain
+
+ENDED_BY_FUSION: Final = frozenset({500, 503})
+"""Statuses with which Fusion itself ended a request: nothing of it is in flight any more. A gateway's 502 or 504 says
+no such thing."""
 
 _FUNCTIONAL_CODE = re.compile(r"\(([A-Z]{2,4}-\d{5,7})\)")
 

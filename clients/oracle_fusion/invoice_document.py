@@ -5,11 +5,12 @@ hangs on an invoice line, so it goes with the first one, and its Tax distributio
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from clients.oracle_fusion.models import FoundInvoice
+from clients.oracle_fusion.models import FoundDistribution, FoundInvoice
 from clients.oracle_fusion.rest import Row, day, instant, money, text, whole
 from contracts.configuration import ReceivableBooks
 from contracts.receivable import Invoice, InvoiceLine
@@ -96,7 +97,22 @@ def found_invoice(row: Row, books: ReceivableBooks | None = None) -> FoundInvoic
         purchase_order=text(row, "PurchaseOrder"),
         comments=text(row, "Comments"),
         created_at=instant(row, "CreationDate"),
+        distributions=tuple(_found_distribution(one) for one in _children(row, DISTRIBUTIONS)),
     )
+
+
+def other_accounts(found: FoundInvoice, invoice: Invoice, separator: str) -> str:
+    """Which account the invoice in Fusion has and ours has not, or not with that amount; empty when all agree.
+
+    What a pod does not show, or makes by itself (the receivable's own account), cannot differ.
+    """
+    made = {"Revenue", "Tax"}
+    shown = Counter((one.account, one.amount) for one in found.distributions if one.account_class in made)
+    meant = Counter((separator.join(line.segments), line.amount) for line in invoice.lines)
+    if not shown or shown == meant:
+        return ""
+    account, amount = next(iter((shown - meant) or (meant - shown)))
+    return f"{amount:f} {invoice.currency} on {account} is not in both"
 
 
 def refused_as_duplicate(messages: Sequence[str], code: str, codes: Collection[str]) -> bool:
@@ -138,6 +154,14 @@ def _distributions(
         }
     if invoice.receivable is not None:
         yield _distribution("Receivable", invoice.receivable, invoice.total, separator)
+
+
+def _found_distribution(row: Row) -> FoundDistribution:
+    return FoundDistribution(
+        account_class=text(row, "AccountClass"),
+        account=text(row, "AccountCombination"),
+        amount=money(row, "Amount"),
+    )
 
 
 def _distribution(account_class: str, segments: Sequence[str], amount: Decimal, separator: str) -> dict[str, Any]:

@@ -195,6 +195,16 @@ class BillToSite(Frozen):
     primary: bool = False
 
 
+class FoundDistribution(Frozen):
+    """One account of an invoice."""
+
+    account_class: str
+    """Revenue, Tax, Receivable, ..."""
+    account: str
+    """The combination, as the pod writes it."""
+    amount: Amount
+
+
 class FoundInvoice(Frozen):
     """An invoice as it stands in Receivables."""
 
@@ -219,6 +229,8 @@ class FoundInvoice(Frozen):
     """The shop's order number."""
     comments: str = ""
     created_at: Instant | None = None
+    distributions: tuple[FoundDistribution, ...] = ()
+    """Only where they were asked for, and the pod shows them."""
 
 
 class Description(Frozen):

@@ -12,6 +12,7 @@ from typing import Final
 
 from clients.errors import InDoubt, Rejected
 from clients.oracle_fusion.invoice_document import (
+    DISTRIBUTIONS,
     INVOICES,
     LINE_FLEXFIELD,
     LINES,
@@ -111,11 +112,12 @@ class ReceivablesInvoices:
             one for one in found if (one.transaction_number, one.transaction_source, one.business_unit) == wanted
         )
 
-    async def invoice(self, customer_transaction_id: int) -> FoundInvoice:
-        """One invoice by Fusion's own key. Raises `NotFound`."""
+    async def invoice(self, customer_transaction_id: int, *, whole: bool = False) -> FoundInvoice:
+        """One invoice by Fusion's own key; `whole` with its distributions. Raises `NotFound`."""
         subject = f"invoice {customer_transaction_id}"
+        params: dict[str, str | bool] = {"onlyData": True, **({"expand": DISTRIBUTIONS} if whole else {})}
         row = await self._rest.http.read(
-            f"{RESOURCES}/{INVOICES}/{customer_transaction_id}", subject=subject, params={"onlyData": True}
+            f"{RESOURCES}/{INVOICES}/{customer_transaction_id}", subject=subject, params=params
         )
         if not isinstance(row, dict):
             raise self._rest.http.bad_answer(subject, "the answer is not an invoice")

@@ -47,6 +47,7 @@ class Send(Frozen):
     at: Instant
     fingerprint: str
     """Of the version that it carried."""
+    """Empty: a restored store has forgotten it, and its flow has not."""
     currency: str
     total: Amount
     refused_as_duplicate: bool = False
@@ -119,6 +120,8 @@ class CreationRow(Frozen):
     evidence: dict[str, Any]
     sends: tuple[Send, ...] = ()
     """Those whose outcome is open, oldest first."""
+    recovered_at: Instant | None = None
+    """When it was read back from the ERP after the store had been restored; its version is not known then."""
 
     @property
     def date_moved(self) -> bool:
@@ -143,10 +146,11 @@ class Intended:
     """What stands after an intent was told.
 
     `intended`: it may be created · `open`: a send of this or an older version has no known outcome · `posted`: this
-    version is there · `differs`: it is there, and not as it was meant · `other_version`: another version is there.
+    version is there · `differs`: it is there, and not as it was meant · `other_version`: another version is there ·
+    `recovered`: it is there, and nobody knows which version.
     """
 
-    outcome: Literal["intended", "open", "posted", "differs", "other_version"]
+    outcome: Literal["intended", "open", "posted", "differs", "other_version", "recovered"]
     row: CreationRow
     epoch: int
 

@@ -6,14 +6,25 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select, update
 
-from store.creating.creation import ROW_COLUMNS, CreationRow, CreationState, Declaration, evidence_of
+from store.creating.creation import (
+    ROW_COLUMNS,
+    CreationRow,
+    CreationState,
+    Declaration,
+    Intent,
+    Send,
+    evidence_of,
+)
 from store.engine.database import StoreError
+from store.epochs import recovered_within
 from store.schema import creations
 
 ASKS: Final = "asks_absence"
 """Evidence: a person was asked whether what was sent never arrived."""
 DECLARED: Final = "declared"
 """Evidence: the decisions that said so."""
+FORGOTTEN: Final = "forgotten_since"
+"""Evidence: when something was sent, by the word of its flow, that a restored store does not know."""
 FREE: Final[dict[str, Any]] = {"lease_token": None, "lease_until": None}
 NEVER_SENT: Final[dict[str, Any]] = {
     "state": CreationState.INTENDED,
@@ -72,3 +83,21 @@ def counts_now(row: CreationRow, declaration: Declaration, now: dt.datetime) -> 
         and declaration.decision not in row.evidence.get(DECLARED, ())
         and (row.lease_until is None or row.lease_until <= now)
     )
+
+
+def remember(connection: Connection, row: CreationRow, intent: Intent, since: dt.datetime | None) -> CreationRow:
+    """Whatever its flow may have sent before the store was last recovered, and the store has forgotten.
+
+    Only once: what is proved or declared absent later stays so.
+    """
+    if since is None or row.sends:
+        return row
+    recovered = recovered_within(connection)
+    if recovered is None or since >= recovered:
+        return row
+    if row.evidence.get(FORGOTTEN) == since.isoformat():
+        return row
+    send = Send(token=f"{FORGOTTEN}:{since.isoformat()}", at=since, fingerprint="", currency="", total=intent.total)
+    evidence = evidence_of(row, sends=(send,), **{FORGOTTEN: since.isoformat()})
+    change(connection, row, state=CreationState.SENDING, sent_at=since, evidence=evidence)
+    return row.model_copy(update={"sends": (send,), "evidence": row.evidence | {FORGOTTEN: since.isoformat()}})

@@ -42,6 +42,7 @@ from store.creating.creation_changes import (
     holds,
     known_row,
     locked_row,
+    remember,
 )
 from store.creating.elsewhere import refuse_second_journal
 from store.creating.recorded_creations import RecordedCreations
@@ -80,16 +81,17 @@ class Creations(RecordedCreations):
         now: dt.datetime,
         turn: Turn | None = None,
         seen: int = 0,
+        open_since: dt.datetime | None = None,
         declaration: Declaration | None = None,
         event: AuditEvent | None = None,
         declared: AuditEvent | None = None,
     ) -> Intended:
         """Write down what is to be created, or say what stands in its place. Safe to repeat.
 
-        While nothing of it was sent, a newer version replaces the older. `seen` is the highest epoch the caller knows.
-        `declaration` frees what a person was asked about (`in_review`), once. `event` is added when the intent is new,
-        `declared` when the declaration counted. Raises `store.turns.Superseded`, `store.epochs.StoreBehind`,
-        `store.creating.elsewhere.PostedElsewhere`.
+        While nothing of it was sent, a newer version replaces the older. `seen` is the highest epoch the caller knows,
+        `open_since` as in `creation_changes.remember`. `declaration` frees what a person was asked about (`in_review`),
+        once. `event` is added when the intent is new, `declared` when the declaration counted. Raises
+        `store.turns.Superseded`, `store.epochs.StoreBehind`, `store.creating.elsewhere.PostedElsewhere`.
         """
         content = content_columns(intent, self._vault)
         fresh = {**NOTHING_KNOWN, "evidence": noted(intent)}
@@ -99,9 +101,9 @@ class Creations(RecordedCreations):
             self._turns.take(connection, turn)
             epoch = require_within(connection, seen)
             refuse_second_journal(connection, intent.key)
-            if connection.execute(self._insert, {**values, "created_at": now}).first() is not None:
+            new = connection.execute(self._insert, {**values, "created_at": now}).first() is not None
+            if new:
                 self._tell(connection, event)
-                return Intended("intended", creation_of(known_row(connection, intent.reference)), epoch)
             found = locked_row(connection, intent.reference)
             if found is None:
                 raise StoreError(
@@ -110,6 +112,9 @@ class Creations(RecordedCreations):
             row = creation_of(found)
             if row.final:
                 return self._compared(connection, row, intent, epoch)
+            row = remember(connection, row, intent, open_since)
+            if new and not row.sends:
+                return Intended("intended", row, epoch)
             row = self._declared(connection, row, declaration, now, declared)
             if row.sends:
                 change(connection, row, state=CreationState.SENDING)
@@ -160,6 +165,8 @@ class Creations(RecordedCreations):
 
     def _compared(self, connection: Connection, row: CreationRow, intent: Intent, epoch: int) -> Intended:
         """What is there, against the version that is to be created."""
+        if not row.fingerprint and row.recovered_at is not None:
+            return Intended("recovered", row, epoch)
         if not row.fingerprint:
             # A person named it before it was ever intended: this version is the one they looked at.
             change(connection, row, fingerprint=intent.fingerprint)
@@ -222,14 +229,16 @@ class Creations(RecordedCreations):
 
         return await self._database.write(unit)
 
-    async def release(self, reference: str, token: str) -> None:
-        """Give the lease back. This attempt proves that nothing comes of its request, if it marked one."""
+    async def release(self, reference: str, token: str, *, event: AuditEvent | None = None) -> None:
+        """Give the lease back. This attempt proves that nothing comes of its request, if it marked one: `event`."""
 
         def unit(connection: Connection) -> None:
             found = known_row(connection, reference)
             row = creation_of(found)
             if not row.final:
                 forget(connection, row, {token}, free=holds(found, token))
+                if token in {send.token for send in row.sends}:
+                    self._tell(connection, event)
 
         await self._database.write(unit)
 
@@ -339,6 +348,16 @@ class Creations(RecordedCreations):
 
         return await self._database.write(unit)
 
+    async def recognised(self, reference: str, fingerprint: str) -> None:
+        """What was read back from the ERP is this version."""
+
+        def unit(connection: Connection) -> None:
+            row = creation_of(known_row(connection, reference))
+            if row.final and not row.fingerprint:
+                change(connection, row, fingerprint=fingerprint)
+
+        await self._database.write(unit)
+
     async def in_review(
         self,
         reference: str,
@@ -357,7 +376,8 @@ class Creations(RecordedCreations):
         def unit(connection: Connection) -> None:
             row = creation_of(known_row(connection, reference))
             known = row.state is CreationState.REVIEW and row.evidence.get("code") == code
-            if row.state is CreationState.POSTED or row.state is CreationState.WITHDRAWN:
+            given_up = row.state is CreationState.WITHDRAWN and not row.sends
+            if row.state is CreationState.POSTED or given_up:
                 return
             more = {**(evidence or {}), "code": code, ASKS: asks_absence}
             state = row.state if row.final else CreationState.REVIEW

@@ -39,7 +39,6 @@ def refuse_second_creation(connection: Connection, key: PostingKey) -> None:
         table.kind == key.kind,
         table.document_id == key.document_id,
         table.purpose.in_(REVENUE),
-        table.state != CreationState.WITHDRAWN,
     )
     for row in connection.execute(select(*ROW_COLUMNS).where(*mine).with_for_update()).all():
         creation = creation_of(row)

@@ -140,7 +140,7 @@ class Till:
             raise AssertionError(f"no fault is named {fault}")
         return row
 
-    async def read(self, target_id: str) -> Row:
+    async def read(self, target_id: str, *, whole: bool = False) -> Row:
         for row in self.rows:
             if row.id == target_id and row.visible_at <= self.clock():
                 return row
@@ -155,6 +155,12 @@ class Till:
 
     def difference(self, hit: Row, document: Bill) -> str:
         return "" if hit.total == document.total else f"it is over {hit.total}, not {document.total}"
+
+    def another_sale(self, hit: Row, document: Bill) -> str:
+        return self.difference(hit, document)
+
+    def ended(self, error: VendorError) -> bool:
+        return error.status in {500, 503}
 
     def taken(self, error: VendorError) -> bool:
         return error.code == "taken"
@@ -238,6 +244,7 @@ class Desk:
             Subject(
                 name="Order 1 (shop)",
                 what="bill",
+                vendor="The till",
                 key=key,
                 reference=self.reference,
                 fingerprint=f"total {total}",
