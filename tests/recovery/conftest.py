@@ -1,11 +1,15 @@
-"""A stack whose store can be backed up while it works, and put back."""
+"""A stack whose store can be backed up while it works, and put back.
+
+On the dev server with a store on each database; on the production topology with the store beside Temporal's databases.
+"""
 
 import dataclasses
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -14,12 +18,14 @@ from replay.stage import with_fusion
 from sqlalchemy.engine import URL, make_url
 from support.postgres import new_database, plain, postgres_server
 from support.stack import FAST, Stack, open_stack
-from support.topology import TemporalServer
+from support.topology import DEV, KeepsStores, TemporalServer
 
 from contracts.configuration import Configuration
 from runtime.parts import open_parts
 from store import Store, Vault
-from store.schema import metadata
+from store.schema import metadata, workers
+
+LASTING = [table for table in metadata.sorted_tables if table is not workers]
 
 
 @dataclass
@@ -28,16 +34,21 @@ class Vintage:
 
     stack: Stack
     directory: Path
-    server: URL | None
+    new_store: Callable[[], AbstractAsyncContextManager[URL]] | None
+    """A fresh database; None for a store on SQLite."""
     backup: Path | None = None
 
     async def back_up(self) -> None:
-        """As an operator would: online, with the database's own means."""
+        """As an operator would: online, with the database's own means.
+
+        It is yesterday's: who was present when it was made has not been seen for too long to be counted.
+        """
         url = make_url(self.stack.environment["MLC_STORE_URL"])
         self.backup = self.directory / f"backup-{uuid.uuid4().hex[:6]}"
-        if self.server is None:
+        if self.new_store is None:
             with sqlite3.connect(str(url.database)) as live, sqlite3.connect(self.backup) as copy:
                 live.backup(copy)
+                copy.execute(f"DELETE FROM {workers.name}")  # noqa: S608 -- a table's own name
         else:
             self.backup.mkdir()
             await snapshot(url, self.backup)
@@ -47,10 +58,10 @@ class Vintage:
         """The stack on the store of the backup; everything since is forgotten there, and only there."""
         assert self.backup is not None
         async with AsyncExitStack() as stack:
-            if self.server is None:
+            if self.new_store is None:
                 url = f"sqlite+aiosqlite:///{self.backup}"
             else:
-                database = await stack.enter_async_context(new_database(self.server))
+                database = await stack.enter_async_context(self.new_store())
                 url = database.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
                 async with Store.open(url, Vault(self.stack.keys)) as empty:
                     await empty.migrate()
@@ -71,11 +82,11 @@ class Vintage:
 
 
 async def snapshot(url: URL, directory: Path) -> None:
-    """All tables as of one moment, while others write."""
+    """All that lasts as of one moment, while others write."""
     connection = await asyncpg.connect(plain(url))
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            for table in metadata.sorted_tables:
+            for table in LASTING:
                 await connection.copy_from_table(table.name, output=directory / table.name, format="binary")
     finally:
         await connection.close()
@@ -87,7 +98,7 @@ async def put_back(url: URL, directory: Path) -> None:
     try:
         await connection.execute("SET session_replication_role = replica")
         await connection.execute("DELETE FROM epochs")
-        for table in metadata.sorted_tables:
+        for table in LASTING:
             await connection.copy_to_table(table.name, source=directory / table.name, format="binary")
             for column in table.primary_key.columns:
                 if column.autoincrement is True:
@@ -109,17 +120,27 @@ def _patient(configuration: Configuration) -> Configuration:
     return with_fusion(configuration, import_timeout=3.0, settle=0.5, journal_import={"status_interval": 0.1})
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "vintage" in metafunc.fixturenames:
+        dev = metafunc.config.getoption("topology") == DEV
+        metafunc.parametrize("vintage", ["sqlite", "postgresql"] if dev else ["beside Temporal"], indirect=True)
+
+
+@pytest.fixture
 async def vintage(
-    request: pytest.FixtureRequest, temporal_server: TemporalServer, database_server: URL, tmp_path: Path
+    request: pytest.FixtureRequest, temporal_server: TemporalServer, tmp_path: Path
 ) -> AsyncIterator[Vintage]:
+    new_store: Callable[[], AbstractAsyncContextManager[URL]] | None = None
+    if isinstance(temporal_server, KeepsStores):
+        new_store = temporal_server.new_store
+    elif request.param == "postgresql":
+        new_store = partial(new_database, request.getfixturevalue("database_server"))
     async with AsyncExitStack() as stack:
-        server, url = None, f"sqlite+aiosqlite:///{tmp_path / 'store.db'}"
-        if request.param == "postgresql":
-            server = database_server
-            database = await stack.enter_async_context(new_database(server))
+        url = f"sqlite+aiosqlite:///{tmp_path / 'store.db'}"
+        if new_store is not None:
+            database = await stack.enter_async_context(new_store())
             url = database.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
         opened = await stack.enter_async_context(
             open_stack(temporal_server, tmp_path, store_url=url, imports=FAST, adjust=_patient)
         )
-        yield Vintage(stack=opened, directory=tmp_path, server=server)
+        yield Vintage(stack=opened, directory=tmp_path, new_store=new_store)
