@@ -151,14 +151,18 @@ async def open_crew(
     rhythm: Mapping[str, float] | None = None,
     requests_per_window: int = 1_000_000,
     adjust: Callable[[Configuration], Configuration] = lambda configuration: configuration,
+    edit: Callable[[str], str] = lambda text: text,
     **settings: str,
 ) -> AsyncIterator[Crew]:
     """Twins, a store and a namespace; processes are the test's to start.
 
-    `settings` replace values of the configuration file, `requests_per_window` is the shops' own quota.
+    `settings` replace values of the configuration file and `edit` its text; `requests_per_window` is the shops' own
+    quota.
     """
     configs = (directory / "connector.toml", directory / "second.toml")
     ports = [write_settings(path, **settings) for path in configs]
+    for path in configs:
+        path.write_text(edit(path.read_text()))
     Path(directory, "points").mkdir()  # noqa: ASYNC240 -- a test's own directory
     stores = tuple(
         StoreSettings(
