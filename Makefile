@@ -41,7 +41,7 @@ test: setup-test lint setup-cluster ## everything, test-cluster as well
 	$(MAKE) test-cluster
 
 test-cluster: setup-cluster ## on the production Temporal server and PostgreSQL, both of which are killed
-	$(BIN)/python -m pytest --topology=cluster tests/cluster tests/demo tests/recovery
+	$(BIN)/python -m pytest --topology=cluster tests/cluster tests/demo tests/recovery tests/crash
 
 lint: setup-test ## style, types and import rules
 	$(BIN)/ruff check .

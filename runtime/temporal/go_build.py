@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-BUILD_PATIENCE: Final = 1200.0
-"""Seconds for one build; the longest takes three and a half minutes on two cores the first time."""
+BUILD_PATIENCE: Final = 2400.0
+"""Seconds for one build; the longest takes three and a half minutes on two cores the first time, and many times that
+where others work as well."""
 
 Progress = Callable[[str], None]
 """Receives one line for people at a time."""
