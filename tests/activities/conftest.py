@@ -40,6 +40,7 @@ class Bill(Frozen):
 
     reference: str
     total: Amount
+    account: str = "4000"
 
 
 class KilledError(BaseException):
@@ -55,6 +56,7 @@ class Row:
     total: Decimal
     visible_at: dt.datetime
     ours: bool = True
+    account: str = "4000"
 
 
 @dataclass
@@ -63,6 +65,8 @@ class Till:
 
     clock: Clock
     refuses: bool = True
+    proves: bool = False
+    """Its documents carry our full reference besides their number."""
     rows: list[Row] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     late: list[tuple[dt.datetime, Bill]] = field(default_factory=list)
@@ -101,7 +105,7 @@ class Till:
 
     def commit(self, bill: Bill, *, ours: bool = True) -> Row:
         total = bill.total + self.tax
-        row = Row(str(next(self.ids)), bill.reference, total, self.clock() + self.shown_after, ours)
+        row = Row(str(next(self.ids)), bill.reference, total, self.clock() + self.shown_after, ours, bill.account)
         self.rows.append(row)
         return row
 
@@ -151,12 +155,14 @@ class Till:
         return Seen(target_id=hit.id, target_number=f"N{hit.id}", currency="USD", total=hit.total, sentence=said)
 
     def is_ours(self, hit: Row, document: Bill) -> bool:
-        return False
+        return self.proves and hit.ours
 
     def difference(self, hit: Row, document: Bill) -> str:
         return "" if hit.total == document.total else f"it is over {hit.total}, not {document.total}"
 
     def another_sale(self, hit: Row, document: Bill) -> str:
+        if hit.account != document.account:
+            return f"it is on {hit.account}"
         return self.difference(hit, document)
 
     def ended(self, error: VendorError) -> bool:
@@ -210,10 +216,18 @@ class Desk:
     def reference(self) -> str:
         return f"acme/{self.name}/order/1/bill/1"
 
-    def bill(self, total: str = "10.00") -> Bill:
-        return Bill(reference=self.reference, total=Decimal(total))
+    def bill(self, total: str = "10.00", account: str = "4000") -> Bill:
+        return Bill(reference=self.reference, total=Decimal(total), account=account)
 
-    def posting(self, total: str = "10.00", *, declared: str = "", store: Any = None) -> Posting[Bill, Row]:
+    def posting(
+        self,
+        total: str = "10.00",
+        *,
+        declared: str = "",
+        store: Any = None,
+        account: str = "4000",
+        open_since: dt.datetime | None = None,
+    ) -> Posting[Bill, Row]:
         def tell(action: str, sentence: str, details: Any) -> AuditEvent:
             return AuditEvent(
                 tenant="acme",
@@ -247,18 +261,19 @@ class Desk:
                 vendor="The till",
                 key=key,
                 reference=self.reference,
-                fingerprint=f"total {total}",
+                fingerprint=f"total {total}" if account == "4000" else f"total {total} on {account}",
                 job="poll 1",
                 tell=tell,
                 deadline=DEADLINE,
                 settle=SETTLE,
                 unknown_limit=LIMIT,
+                open_since=open_since,
                 declaration=Declaration(decision=declared, who="dana", why="looked") if declared else None,
             ),
         )
 
-    async def post(self, total: str = "10.00", **more: Any) -> Created:
-        return await self.posting(total, **more).create(self.bill(total))
+    async def post(self, total: str = "10.00", account: str = "4000", **more: Any) -> Created:
+        return await self.posting(total, account=account, **more).create(self.bill(total, account))
 
     async def ended(self, total: str = "10.00", **more: Any) -> Created:
         """As the workflow does it: the same step again at the moment it named, until it is not in doubt."""
