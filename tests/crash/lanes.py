@@ -115,9 +115,11 @@ class Lanes:
     def _forsake(self, lane: asyncio.Task[None]) -> None:
         """With the last lane: a row that nobody carries out any more is not waited for."""
         if all(task.done() for task in self._working):
+            errors = [task.exception() for task in self._working if not task.cancelled()]
+            reason = next((repr(error) for error in errors if error is not None), "all of them had ended")
             for future in self._runs.values():
                 if not future.done():
-                    future.set_exception(AssertionError("no lane was left that could carry it out"))
+                    future.set_exception(AssertionError(f"no lane was left that could carry it out: {reason}"))
                     future.exception()
 
     def _note(self, kind: object, error: BaseException | None, trace: object) -> bool:

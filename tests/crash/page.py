@@ -56,7 +56,7 @@ def page_of(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"seeds": seeds_text, "struck": struck_text, "long": duration_text}
+    environment.filters |= {"seeds": seeds_text, "struck": struck_text, "long": duration_text, "of": count_text}
     return environment.get_template(TEMPLATE).render(
         began=report.began,
         system=SYSTEMS[report.topology],
@@ -65,6 +65,11 @@ def page_of(report: Report) -> str:
         sections=list(sections(report.runs)),
         bad=[run for run in report.runs if not run.good],
     )
+
+
+def count_text(number: int, what: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def seeds_text(seeds: set[int]) -> str:
@@ -79,8 +84,8 @@ def seeds_text(seeds: set[int]) -> str:
 
 
 def struck_text(kills: dict[str, int]) -> str:
-    """`2 worker, 1 gateway`."""
-    return ", ".join(f"{count} {what}" for what, count in sorted(kills.items(), key=lambda one: (-one[1], one[0])))
+    """Who was struck how often, the most frequent first."""
+    return ", ".join(f"{count} × {what}" for what, count in sorted(kills.items(), key=lambda one: (-one[1], one[0])))
 
 
 def duration_text(seconds: float) -> str:

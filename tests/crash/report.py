@@ -105,6 +105,11 @@ class Run:
         self.seconds = round(time.monotonic() - self.began, 1)
 
     @property
+    def ended(self) -> bool:
+        """As it should or not."""
+        return self.verdict is not None or bool(self.failure)
+
+    @property
     def good(self) -> bool:
         return self.verdict is not None and self.verdict.clean and not self.failure
 
@@ -217,9 +222,12 @@ class Report:
         }
 
     def keep(self) -> None:
-        """Writes what there is by now, at most every few seconds."""
+        """Writes what has ended by now, at most every few seconds."""
         if self.directory is not None and time.monotonic() - self._kept > KEPT_EVERY:
-            self.write(self.directory)
+            by_now = Report(topology=self.topology)
+            by_now.began = self.began
+            by_now.runs = [run for run in self.runs if run.ended]
+            by_now.write(self.directory)
             self._kept = time.monotonic()
 
     def write(self, directory: Path) -> Path:

@@ -54,11 +54,11 @@ def test_runs_of_all_seeds_are_added_up_by_posting_and_kill_point(clean: Report,
     assert "Nothing lost, nothing twice" in page
     assert "Not as they should be" not in page
     assert rows(page, JOURNAL) == [
-        ["before stage_journal", "3", "3", "6", "0", "0", "0", "0", "30.0 s", "3 worker", ""],
-        ["importBulkData, committed", "3", "3", "6", "0", "0", "0", "0", "30.0 s", "3 worker", ""],
+        ["before stage_journal", "3", "3", "6", "0", "0", "0", "0", "30.0 s", "3 × worker", ""],
+        ["importBulkData, committed", "3", "3", "6", "0", "0", "0", "0", "30.0 s", "3 × worker", ""],
     ]
     (storm,) = rows(page, STORM)
-    assert storm == ["at random", "1", "9", "2", "0", "0", "0", "0", "10.0 s", "9 worker", "1 journal-import retry"]
+    assert storm == ["at random", "1", "9", "2", "0", "0", "0", "0", "10.0 s", "9 × worker", "1 × journal-import retry"]
 
 
 def test_what_went_wrong_is_named_with_its_seed_and_how_to_repeat_it(stained: Report, tmp_path: Path) -> None:
@@ -111,6 +111,19 @@ def test_a_run_that_broke_off_is_bad_although_the_books_were_clean() -> None:
     report.begin(JOURNAL, "before lookup").fail(TimeoutError(), Verdict(documents=1))
     assert report.totals == Totals(runs=1, bad=1, verdict=Verdict(documents=1), seeds={1}, kills=Counter())
     assert next(report.lines()).endswith("0 rows left behind; TimeoutError")
+
+
+def test_what_is_under_way_is_not_in_the_page_that_a_long_session_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crash.report.KEPT_EVERY", 0.0)
+    report = Report(tmp_path)
+    ended(report, JOURNAL, "before lookup")
+    report.begin(JOURNAL, "after lookup")
+    report.keep()
+    facts = json.loads((tmp_path / "report.json").read_text())
+    assert [run["point"] for run in facts["runs"]] == ["before lookup"]
+    assert facts["totals"]["bad"] == 0
 
 
 def test_seeds_and_durations_are_written_for_people() -> None:
