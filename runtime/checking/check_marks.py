@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from runtime.checking.findings import Finding, Level
-from runtime.commands.ages import age
+from runtime.operations.ages import age
 from runtime.operations.connection_standing import ConnectionStanding
 from store.rows import ConnectionHealth
 

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from contracts.configuration import Configuration
-from runtime.commands.ages import age
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, indented, output, run
+from runtime.operations.ages import age
 from runtime.parts import open_store
 from store import KeyRing, Store
 from store.trail.audit_rows import Seal, Verification

@@ -14,7 +14,6 @@ from rich.table import Table
 from contracts.causes import CAUSES, Choice, cause_of
 from contracts.configuration import Configuration
 from contracts.flow import Decided
-from runtime.commands.ages import age
 from runtime.commands.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -25,6 +24,7 @@ from runtime.commands.common import (
     print_history_link,
     run,
 )
+from runtime.operations.ages import age
 from runtime.operations.cause_table import markdown
 from runtime.operations.deciding import (
     DecisionError,

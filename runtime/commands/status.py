@@ -14,8 +14,8 @@ from contracts.configuration import Configuration
 from mapping.entries import plain
 from runtime.checking.check_marks import lasting, mark_findings
 from runtime.checking.findings import EXIT_CODES, Level, worst
-from runtime.commands.ages import age
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, output, run
+from runtime.operations.ages import age
 from runtime.operations.standing import IntegrationStanding, Standing, standing
 from runtime.parts import open_store
 from runtime.temporal.connect import connect
