@@ -12,7 +12,7 @@ from crash.books import Books, Document, count
 from crash.lane import SETTLED, Lane
 from crash.report import Run, Verdict
 from support.stack import eventually
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import names
@@ -156,12 +156,16 @@ class Scene:
         return self.lane.stack.temporal.get_workflow_handle(document.workflow_id)
 
     async def standing(self, workflow_id: str) -> FlowState | None:
-        """Where its newest run stands; None when nobody can say at the moment."""
+        """Where its newest run stands; None when nobody can say at the moment.
+
+        A worker that lost its workflow task to the clock in the middle of a local activity answers a question with a
+        failure; the next one that is asked has replayed the run. One that cannot be replayed never ends, and is told.
+        """
         handle = self.lane.stack.temporal.get_workflow_handle(workflow_id)
         try:
             async with asyncio.timeout(2 * QUERY.total_seconds()):
                 return await handle.query(names.STATE, result_type=FlowState, rpc_timeout=QUERY)
-        except (RPCError, TimeoutError):
+        except (RPCError, WorkflowQueryFailedError, TimeoutError):
             return None
 
     async def is_in(self, state: State, document: Document) -> None:

@@ -4,7 +4,8 @@ Rows are carried out side by side; each is still one test with its own verdict.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import pytest
 from crash.lane import Lane, open_lane
@@ -21,20 +22,24 @@ from support.topology import CLUSTER, QUICK, TemporalServer, Topology
 async def lanes(
     request: pytest.FixtureRequest,
     topology: Topology,
-    quick_server: TemporalServer,
     nursery: Nursery,
     report: Report,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Lanes]:
     """At work on the rows that were selected."""
 
+    def quick_server(directory: Path) -> AbstractAsyncContextManager[TemporalServer]:
+        # In a file: the dev server's database in memory is lost with its one connection, which a server closes when a
+        # question to it is given up, as it happens on a machine that is busy.
+        return topology.server(directory, dynamic_config=QUICK, durable=True)
+
     @asynccontextmanager
     async def opened(setting: Setting) -> AsyncIterator[Lane]:
         directory = tmp_path_factory.mktemp("lane")
         async with AsyncExitStack() as stack:
-            server = quick_server
+            server = common
             if setting.own_server:
-                server = await stack.enter_async_context(topology.server(directory, dynamic_config=QUICK, durable=True))
+                server = await stack.enter_async_context(quick_server(directory))
             yield await stack.enter_async_context(open_lane(server, nursery, directory, setting))
 
     wanted = [
@@ -43,7 +48,7 @@ async def lanes(
         if item.path == request.path and "row" in getattr(getattr(item, "callspec", None), "params", {})
     ]
     at_work = Lanes(wanted, opened, report)
-    async with at_work.working(LANES):
+    async with quick_server(tmp_path_factory.mktemp("common")) as common, at_work.working(LANES):
         yield at_work
 
 
