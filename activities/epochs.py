@@ -1,8 +1,9 @@
 """A store that was restored from a backup must not post (design rule 3).
 
-The store's epoch rises with every sealed group. The highest one is kept in three places that a restored database does
-not reach: in the workflows that saw it, in this process, and with the keeper workflow, which is told before anything
-that cannot be taken back is sent.
+The store's epoch rises with every sealed group, and with creates (once in half a minute). The highest one is kept in
+three places that a restored database does not reach: in the workflows that saw it, in this process, and with the keeper
+workflow. The keeper is told before a group is sent; of creates, which look first, at most once a minute and process. So
+others may have seen more than the keeper knows; a recovery leaves all of that behind (`store.epochs.RECOVERED_APART`).
 """
 
 import datetime as dt
@@ -20,6 +21,8 @@ from store.epochs import Epochs, StoreBehind
 
 REMEMBERED_FOR: Final = 30.0
 """Seconds that an answer of the keeper is good enough for steps that look before they send."""
+
+SUMMARY: Final = "how far the store has come"
 
 REST: Final = dt.timedelta(minutes=2)
 """How long what cannot be posted rests before it looks again whether the store is recovered."""
@@ -56,6 +59,25 @@ class EpochGuard:
         self._highest = max(self._highest, await self._epochs.current())
         return self._highest
 
+    async def highest(self) -> int:
+        """The highest epoch that the store, the keeper and this process know at this moment."""
+        await self._ask_keeper(0)
+        return await self.current()
+
+    async def announce(self, epoch: int) -> None:
+        """As `tell`, after a recovery: it needs no worker. The keeper's memo shows it once there is one."""
+        await self._temporal.start_workflow(
+            names.STORE_EPOCH,
+            StoreEpoch(number=0),
+            id=names.STORE_EPOCH,
+            task_queue=names.WORKFLOW_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            start_signal=names.RAISED,
+            start_signal_args=[StoreEpoch(number=epoch)],
+            static_summary=SUMMARY,
+        )
+        self._highest = max(self._highest, epoch)
+
     async def tell(self, epoch: int, *, every: float = 0.0) -> None:
         """Durable outside the store when this returns.
 
@@ -70,7 +92,7 @@ class EpochGuard:
             id=names.STORE_EPOCH,
             task_queue=names.WORKFLOW_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            static_summary="how far the store has come",
+            static_summary=SUMMARY,
         )
         known = await self._temporal.execute_update_with_start_workflow(
             names.SEEN, StoreEpoch(number=epoch), start_workflow_operation=start, result_type=StoreEpoch

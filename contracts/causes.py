@@ -328,6 +328,13 @@ CAUSES: Final = (
         mapping_heals=True,
     ),
     Cause(
+        code="decision_lost",
+        means="A restored store has forgotten how a person decided, and the decision cannot be recorded again.",
+        remedy="Look at the document in Fusion, then decide once more.",
+        actor=_FINANCE,
+        usual="mark_posted",
+    ),
+    Cause(
         code="step_failed",
         means="A step ended in a way that it should not.",
         remedy="Read the sentence and the logs, and report it.",

@@ -15,11 +15,10 @@ from contracts.model import Amount, Frozen, Instant
 from store.engine.database import Database, insert_into
 from store.outbox.fates import apply_fates
 from store.outbox.postings import FINAL, fate_columns, without_content
+from store.recovered_creations import RecoveredCreations, settle_recovered
 from store.rows import GroupState, PostingKey, PostingState
-from store.schema import documents, journal_groups, postings
+from store.schema import journal_groups, postings
 
-ANCIENT: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-"""Stamp of a recovered document: older than any version, so that the next poll reads it and compares."""
 UNSENT: Final = "unsent_unproved"
 """Why a group that was merely sealed in the backup is only looked for: it may have been sent since."""
 
@@ -39,13 +38,12 @@ class RecoveredJournal(Frozen):
     seen_at: Instant
 
 
-class Recoveries:
+class Recoveries(RecoveredCreations):
     """Writes of `ml-connector recover`. Each is one transaction and harmless when repeated."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._insert = insert_into(database, postings).on_conflict_do_nothing().returning(postings.c.reference)
-        self._settle = insert_into(database, documents).on_conflict_do_nothing()
 
     async def bring_back(self, journals: Sequence[RecoveredJournal], job: str) -> tuple[RecoveredJournal, ...]:
         """Record journals that are in the ledger; gives those that the store did not know to be there."""
@@ -71,28 +69,16 @@ class Recoveries:
                 connection.execute(_changed(fate.reference).values(**_as_shown(journal, reached)))
             else:
                 connection.execute(_changed(fate.reference).values(group_id=None, **_as_shown(journal, reached)))
-        self._settle_document(connection, journal, job)
+        settle_recovered(
+            connection,
+            self._settle,
+            journal.key,
+            state=State.POSTED,
+            reason=f"recovered: {fate.sentence}",
+            job=job,
+            at=journal.seen_at,
+        )
         return True
-
-    def _settle_document(self, connection: Connection, journal: RecoveredJournal, job: str) -> None:
-        key = journal.key
-        words = {
-            "tenant": key.tenant,
-            "integration": key.integration,
-            "state": State.POSTED,
-            "reason": f"recovered: {journal.fate.sentence}",
-            "problems": [],
-            "job": job,
-            "decided_by": "",
-            "at": journal.seen_at,
-            "fingerprint": "",
-        }
-        place = {"connection": key.connection, "kind": key.kind, "id": key.document_id}
-        if connection.execute(self._settle, {**place, **words, "modified_at": ANCIENT}).rowcount == 0:
-            mine = [documents.c[name] == value for name, value in place.items()]
-            connection.execute(
-                update(documents).where(*mine, documents.c.state != State.POSTED).values(**words, modified_at=ANCIENT)
-            )
 
     async def doubt_unsent_groups(self, now: dt.datetime) -> tuple[int, ...]:
         """Groups that were sealed and not sent when the backup was made: from now on they are only looked for.

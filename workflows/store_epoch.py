@@ -27,7 +27,15 @@ class StoreEpochKeeper:
     @workflow.update(name=names.SEEN)
     async def see(self, epoch: StoreEpoch) -> StoreEpoch:
         """The highest epoch seen so far; it is durable when this answers."""
+        self._raise(epoch)
+        return StoreEpoch(number=self.number)
+
+    @workflow.signal(name=names.RAISED)
+    def learn(self, epoch: StoreEpoch) -> None:
+        """As `see`, for those who cannot wait until a worker answers."""
+        self._raise(epoch)
+
+    def _raise(self, epoch: StoreEpoch) -> None:
         if epoch.number > self.number:
             self.number = epoch.number
             workflow.upsert_memo({names.EPOCH: self.number})
-        return StoreEpoch(number=self.number)

@@ -143,6 +143,18 @@ class ReceivablesInvoices:
             if same and (one.created_at is None or one.created_at >= since):
                 yield one
 
+    async def invoices_of_unit(self, business_unit: str, since: dt.datetime) -> AsyncIterator[FoundInvoice]:
+        """All invoices of a business unit created at or after `since`, whatever their source, without their lines."""
+        created = f"CreationDate >= {moment_literal(since)}"
+        ways = (
+            _Way(q=f"BusinessUnit={quoted(business_unit)} and {created}"),
+            _Way(finder=_search("", business_unit), order_by=_NEWEST_FIRST, since=since),
+            _Way(q=created),
+        )
+        async for one in self._read(None, ways, f"the invoices of business unit {business_unit}", None):
+            if one.business_unit == business_unit and (one.created_at is None or one.created_at >= since):
+                yield one
+
     async def _read(
         self, home: ReferenceHome | None, ways: tuple[_Way, ...], subject: str, books: ReceivableBooks | None
     ) -> AsyncIterator[FoundInvoice]:
@@ -202,6 +214,10 @@ def _is(found: FoundInvoice, invoice: Invoice) -> bool:
 
 
 def _search(source: str, business_unit: str) -> str:
-    """The finder for a source and unit; a name that the finder cannot take is left to the comparison here."""
+    """The finder for a unit, and a source where one is given.
+
+    A name that the finder cannot take is left to the comparison here.
+    """
     given = {"TransactionSource": source, "BusinessUnit": business_unit}
-    return finder("invoiceSearch", **{name: one for name, one in given.items() if not set(one) & set(",;\r\n")})
+    usable = {name: one for name, one in given.items() if one and not set(one) & set(",;\r\n")}
+    return finder("invoiceSearch", **usable)

@@ -72,7 +72,7 @@ async def test_a_restored_store_posts_nothing_until_it_is_recovered(vintage: Vin
             await says_it_is_behind(stack, order)
         assert len(stack.fusion.journals()) == journals
 
-        result = await recover(stack.parts, stack.parts.clock() - timedelta(days=1))
+        result = await recover(stack.parts, stack.parts.clock() - timedelta(hours=12))
         assert result.done
         assert "restored from a backup" in result.behind
         assert {one.split("/")[3] for one in result.brought_back} == {str(order) for order in after}
@@ -94,7 +94,7 @@ async def test_what_was_staged_at_the_time_of_the_backup_is_not_posted_again(vin
         await posted(stack, orders)
     async with vintage.restored() as restored, restored.worker():
         await announce_all(restored, orders)
-        assert (await recover(restored.parts, restored.parts.clock() - timedelta(days=1))).done
+        assert (await recover(restored.parts, restored.parts.clock() - timedelta(hours=12))).done
         await posted(restored, orders)
         later = await sell(restored, ordinary(9))
         await posted(restored, later)
@@ -108,7 +108,7 @@ async def test_an_edit_after_the_backup_is_not_taken_for_what_is_in_the_ledger(v
     shop = vintage.stack.shop()
     shop.edit_line(edited, shop.order(edited).lines[0].id, quantity=9)
     async with vintage.restored() as stack, stack.worker():
-        assert (await recover(stack.parts, stack.parts.clock() - timedelta(days=1))).done
+        assert (await recover(stack.parts, stack.parts.clock() - timedelta(hours=12))).done
         await poll(stack)
         standing = await stack.in_state(edited, State.NEEDS_REVIEW)
         assert [one.code for one in standing.problems] == ["edited_after_posting"]
@@ -129,7 +129,7 @@ async def test_an_import_that_still_runs_keeps_posting_stopped(vintage: Vintage)
 
         await eventually(sent, "the import runs")
     async with vintage.restored() as restored:
-        result = await recover(restored.parts, restored.parts.clock() - timedelta(days=1))
+        result = await recover(restored.parts, restored.parts.clock() - timedelta(hours=12))
         assert not result.done
         assert "group" in result.running[0].sentence()
         assert await restored.parts.epochs.behind(at_most=0)
@@ -143,7 +143,7 @@ async def test_a_document_in_review_that_the_backup_does_not_know_is_in_the_list
         await stack.in_state(unmapped, State.NEEDS_REVIEW)
     async with vintage.restored() as restored, restored.worker():
         assert await restored.parts.store.documents.review_list() == ()
-        result = await recover(restored.parts, restored.parts.clock() - timedelta(days=1))
+        result = await recover(restored.parts, restored.parts.clock() - timedelta(hours=12))
         assert result.asked_again == 1
 
         async def listed() -> bool:
@@ -165,7 +165,7 @@ async def test_the_rows_of_a_group_that_was_refused_after_the_backup_are_purged(
     assert stack.fusion.interface()
     async with vintage.restored() as restored:
         held.release()
-        result = await recover(restored.parts, restored.parts.clock() - timedelta(days=1))
+        result = await recover(restored.parts, restored.parts.clock() - timedelta(hours=12))
         assert result.done
         assert len(result.purged) == 1
         await eventually(lambda: restored.fusion.interface() == [], "the interface is empty")
@@ -175,7 +175,7 @@ async def test_the_rows_of_a_group_that_was_refused_after_the_backup_are_purged(
 async def test_a_store_that_is_up_to_date_is_recovered_without_harm(vintage: Vintage) -> None:
     before, after = await morning_since_backup(vintage)
     stack = vintage.stack
-    result = await recover(stack.parts, stack.parts.clock() - timedelta(days=1))
+    result = await recover(stack.parts, stack.parts.clock() - timedelta(hours=12))
     assert (result.behind, result.brought_back, result.doubted) == ("", (), ())
     async with stack.worker():
         await announce_all(stack, before + after)

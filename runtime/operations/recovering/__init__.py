@@ -1,0 +1,1 @@
+"""What `ml-connector recover` reads back: journals, invoices, imports, people's decisions, reviews."""

@@ -1,0 +1,204 @@
+"""Decisions of people that a restored store has forgotten are recorded once more, as the real step does it.
+
+A document that a person skipped, or marked as posted by what they had booked by hand, is not posted because of a
+restore. What cannot be recorded waits for a person again.
+"""
+
+import datetime as dt
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import ApplicationError
+
+from activities.collaborators import Collaborators
+from activities.decisions import DECIDED
+from activities.journals.staging import StagingActivities
+from activities.journals.verify import mark_posted
+from activities.receivables.invoices import invoice_reference
+from activities.trail import KIND
+from contracts import names
+from contracts.configuration import Integration
+from contracts.flow import Decision, OrderToJournalInput, Parked, State
+from contracts.journal import Problem
+from contracts.model import Frozen
+from contracts.steps import SettleDocument, VerifyJournal
+from runtime.operations.recovering.decided_runs import Decided, Unread, decided_runs
+from store import StoreError, StoreUnavailable
+from store.recovered_creations import ForgottenReview
+
+T = TypeVar("T")
+
+
+class DecisionsRead(Frozen):
+    """What was found."""
+
+    recorded: tuple[str, ...] = ()
+    """One sentence for each that the store did not know."""
+    asked_again: tuple[str, ...] = ()
+    """Documents whose decision could not be recorded; each waits for a person once more."""
+    unread: tuple[Unread, ...] = ()
+    """Runs that nobody can read: posting must not go on as if nobody had decided."""
+
+
+async def record_decisions(parts: Collaborators, since: dt.datetime, now: dt.datetime, job: str) -> DecisionsRead:
+    """Raises `VendorError` while a pod cannot be asked, `RPCError` while Temporal cannot be."""
+    recorded, again, unread = [], [], []
+    async for found in decided_runs(parts.temporal, since):
+        if isinstance(found, Unread):
+            unread.append(found)
+            continue
+        integration = _integration(parts, found.order)
+        if integration is None:
+            unread.append(
+                Unread(workflow_id=_workflow_id(found.order), why="its integration is not configured any more")
+            )
+            continue
+        if await _is_on_record(parts, found):
+            continue
+        sentence = f"Order {found.order.order_id} ({found.order.connection}): {_told(found.decision)}"
+        try:
+            await _record(parts, integration, found, now, job)
+        except (ApplicationError, StoreError) as refused:
+            if isinstance(refused, StoreUnavailable):
+                raise
+            why = refused.message if isinstance(refused, ApplicationError) else str(refused)
+            await _ask_again(parts, integration, found, f"{sentence}; {why}", now, job)
+            again.append(f"{sentence}; {why}")
+        else:
+            recorded.append(sentence)
+    return DecisionsRead(recorded=tuple(recorded), asked_again=tuple(again), unread=tuple(unread))
+
+
+def _integration(parts: Collaborators, order: OrderToJournalInput) -> Integration | None:
+    mine = (one for one in parts.configuration.integrations if one.id == order.integration)
+    return next((one for one in mine if one.source == order.connection), None)
+
+
+async def _is_on_record(parts: Collaborators, found: Decided) -> bool:
+    """Every decision that was carried out has its own event; the backup, or an earlier recovery, brought it."""
+    job = names.decision_job(found.decision.id)
+    events = await parts.store.audit.of(found.order.connection, KIND, found.order.order_id)
+    return any((event.action, event.job) == (DECIDED, job) for event in events)
+
+
+async def _record(parts: Collaborators, integration: Integration, found: Decided, now: dt.datetime, job: str) -> None:
+    order, decision = found.order, found.decision
+    fingerprint = order.parked.fingerprint if order.parked else ""
+    problems = order.parked.problems if order.parked else ()
+    await parts.store.recoveries.reopen(_review(integration, order, fingerprint, problems, now, job))
+    if decision.kind == "skip":
+        settled = await StagingActivities(parts).settle_document(
+            SettleDocument(
+                integration=integration.id,
+                connection=order.connection,
+                order_id=order.order_id,
+                state="skipped",
+                sentence=f"skipped by {decision.who}: {decision.why}",
+                fingerprint=fingerprint,
+                job=names.decision_job(decision.id),
+                who=decision.who,
+                why=decision.why,
+            )
+        )
+        if settled.standing is not None:
+            raise ApplicationError(f"{settled.standing.reference} is on its way", type="InImport")
+        return
+    wanted = VerifyJournal(
+        integration=integration.id,
+        connection=order.connection,
+        order_id=order.order_id,
+        batch_name=decision.target_id or "",
+        fingerprint=fingerprint,
+        who=decision.who,
+        why=decision.why,
+        decision=decision.id,
+    )
+    await mark_posted(parts, integration, wanted, _directly, verified_before=True)
+    # What was read back from Fusion before is the version that the person looked at.
+    reference = invoice_reference(integration, order.order_id)
+    creation = await parts.store.creations.creation(reference)
+    if creation is not None and decision.target_id in (creation.target_id, creation.target_number):
+        await parts.store.creations.recognised(reference, fingerprint)
+
+
+async def _directly(call: Callable[[], Awaitable[T]], /) -> T:
+    """Without waiting at the connection's gate: a pod that does not answer ends the recovery, which is repeated."""
+    return await call()
+
+
+async def _ask_again(
+    parts: Collaborators, integration: Integration, found: Decided, sentence: str, now: dt.datetime, job: str
+) -> None:
+    """In review, by the store and by a run that waits for a person: one that tries to post is replaced."""
+    order, parked = found.order, found.order.parked
+    problem = Problem(
+        code="decision_lost",
+        sentence=f"After a restore a decision could not be recorded again: {sentence.rstrip('.')}.",
+        remedy="Look at the document in Fusion, then decide once more.",
+    )
+    problems = (problem, *(parked.problems if parked else ()))
+    fingerprint = parked.fingerprint if parked else ""
+    again = parked or Parked(problems=(), since=now)
+    attributes = {
+        names.SA_INTEGRATION: integration.id,
+        names.SA_FLOW: names.ORDER_TO_JOURNAL,
+        names.SA_DOCUMENT: order.order_id,
+        names.SA_STATE: State.NEEDS_REVIEW.value,
+        names.SA_JOB: job,
+    }
+    await parts.store.recoveries.park(_review(integration, order, fingerprint, problems, now, job))
+    await parts.temporal.start_workflow(
+        names.ORDER_TO_JOURNAL,
+        order.model_copy(
+            update={
+                "job": job,
+                "parked": again.model_copy(update={"problems": problems, "since": now, "remapped": None}),
+            }
+        ),
+        id=_workflow_id(order),
+        task_queue=names.WORKFLOW_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        search_attributes=TypedSearchAttributes(
+            [SearchAttributePair(SearchAttributeKey.for_keyword(name), value) for name, value in attributes.items()]
+        ),
+        static_summary=f"Order {order.order_id} of {order.connection}, in review again",
+    )
+
+
+def _review(
+    integration: Integration,
+    order: OrderToJournalInput,
+    fingerprint: str,
+    problems: tuple[Problem, ...],
+    now: dt.datetime,
+    job: str,
+) -> ForgottenReview:
+    return ForgottenReview(
+        tenant=integration.tenant,
+        integration=integration.id,
+        connection=order.connection,
+        kind=KIND,
+        id=order.order_id,
+        fingerprint=fingerprint,
+        problems=problems,
+        job=job,
+        at=now,
+    )
+
+
+def _workflow_id(order: OrderToJournalInput) -> str:
+    return names.order_to_journal_id(order.connection, order.order_id)
+
+
+def _told(decision: Decision) -> str:
+    if decision.kind == "skip":
+        return f"skipped by {decision.who}: {decision.why}"
+    return f"marked as posted by {decision.who} ({decision.target_id}): {decision.why}"
