@@ -1,6 +1,7 @@
 """The schedules of every integration and tenant, created or updated at boot without un-pausing what a person paused."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Final
@@ -19,14 +20,19 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import names
 from contracts.audit import AuditSealingInput
 from contracts.configuration import Configuration, Integration, Tenant
 from contracts.flow import PollInput
+from runtime.temporal.starting import OUTAGES
 
 AT_ONCE: Final = 16
 """Schedules that are put in place at the same time."""
+_PASSES: Final = OUTAGES | {RPCStatusCode.NOT_FOUND}
+"""Answers of a server that is busy, or not all of whose services know the namespace yet; or somebody deleted the
+schedule that was about to be updated."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -56,21 +62,39 @@ def schedules(configuration: Configuration) -> Iterator[tuple[str, Schedule]]:
         yield names.audit_sealing_id(tenant.id), _sealing(tenant, configuration.audit.seal_every)
 
 
-async def sync_schedules(client: Client, configuration: Configuration) -> None:
-    """Safe to call from every process at every start."""
+async def sync_schedules(client: Client, configuration: Configuration, *, patience: float = 120.0) -> None:
+    """Safe to call from every process at every start.
+
+    There are two for each shop: a server that is busy is asked again for `patience` seconds, so that one late answer in
+    hundreds does not end the process. Raises `RPCError`.
+    """
     wanted = list(schedules(configuration))
     at_once = asyncio.Semaphore(AT_ONCE)
+    gives_up_at = time.monotonic() + patience
 
     async def put(schedule_id: str, schedule: Schedule) -> None:
         async with at_once:
-            try:
-                await client.create_schedule(schedule_id, schedule)
-            except ScheduleAlreadyRunningError:
-                await client.get_schedule_handle(schedule_id).update(_keeping_state(schedule))
+            while True:
+                try:
+                    await _put(client, schedule_id, schedule)
+                except RPCError as error:
+                    if error.status not in _PASSES or time.monotonic() > gives_up_at:
+                        raise
+                    _log.info("a schedule is tried again", schedule=schedule_id, reason=error.status.name.lower())
+                else:
+                    break
+                await asyncio.sleep(1.0)
         _log.debug("schedule in place", schedule=schedule_id)
 
     await asyncio.gather(*(put(schedule_id, schedule) for schedule_id, schedule in wanted))
     _log.info("schedules are in place", count=len(wanted))
+
+
+async def _put(client: Client, schedule_id: str, schedule: Schedule) -> None:
+    try:
+        await client.create_schedule(schedule_id, schedule)
+    except ScheduleAlreadyRunningError:
+        await client.get_schedule_handle(schedule_id).update(_keeping_state(schedule))
 
 
 def _keeping_state(schedule: Schedule) -> Callable[[ScheduleUpdateInput], ScheduleUpdate]:
