@@ -27,6 +27,7 @@ from contracts.steps import Created
 from store.creating.creation import CreationRow, CreationState, Declaration, Ended, Granted, Occupied, Unresolved
 from store.creating.elsewhere import PostedElsewhere
 from store.epochs import StoreBehind
+from store.recovered_creations import NUMBERS
 from store.turns import Superseded
 
 LONGEST_PAUSE: Final = timedelta(minutes=10)
@@ -335,6 +336,8 @@ class Posting(Findings[Document, Hit]):
 
     async def _recovered(self, row: CreationRow, document: Document) -> Created:
         """Read back from the ERP after the store had been restored: is it this version of the sale?"""
+        if numbers := row.evidence.get(NUMBERS):
+            return await self.twice(numbers)
         try:
             whole = await self.resource.read(row.target_id, whole=True)
         except NotFound:
