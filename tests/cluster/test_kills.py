@@ -15,7 +15,6 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistoryEventFilterType
 
 from contracts import names
-from contracts.flow import State
 
 ORDERS = 40
 MORE = 20
@@ -45,21 +44,13 @@ KILLS = [
 ]
 
 
-async def all_booked_once(installation: Installation) -> None:
-    """Waits until everything has ended and counts the books; workers and gateways are those of the beginning."""
-    await installation.posted()
-    await installation.acknowledged()
-    count = installation.count()
-    assert count.clean, count
-    assert [one.name for one in (*installation.workers, *installation.gateways) if not one.alive] == []
-
-
 async def test_two_workers_and_two_gateways_share_a_morning(installation: Installation) -> None:
     orders = installation.sell(ORDERS)
-    await all_booked_once(installation)
+    await installation.all_booked_once()
     starting, working = set[str](), set[str]()
+    temporal = installation.crew.stack.temporal
     for connection, order_id in orders:
-        handle = installation.stack.temporal.get_workflow_handle(names.order_to_journal_id(connection, str(order_id)))
+        handle = temporal.get_workflow_handle(names.order_to_journal_id(connection, str(order_id)))
         history = await handle.fetch_history(event_filter_type=WorkflowHistoryEventFilterType.ALL_EVENT)
         starting.add(history.events[0].workflow_execution_started_event_attributes.identity)
         working |= {
@@ -74,24 +65,24 @@ async def test_two_workers_and_two_gateways_share_a_morning(installation: Instal
 @pytest.mark.parametrize("kill", KILLS)
 async def test_killed_with_orders_on_their_way(kill: Act, installation: Installation) -> None:
     orders = installation.sell(ORDERS)
-    await installation.in_state(State.WAITING_IMPORT, orders[:1])
+    await installation.on_their_way(orders)
     await kill(installation)
     installation.sell(MORE)
     await asyncio.sleep(OUTAGE)
     await installation.bring_back()
-    await all_booked_once(installation)
+    await installation.all_booked_once()
 
 
 @pytest.mark.parametrize("kill", KILLS)
 async def test_killed_when_only_fusion_knows_that_it_has_the_import(kill: Act, installation: Installation) -> None:
-    held = installation.stack.fusion.hooks.hold("committed", **SEND)
+    held = installation.crew.stack.fusion.hooks.hold("committed", **SEND)
     installation.sell(ORDERS)
     await held.reached(60)
     await kill(installation)
     held.release()
     await asyncio.sleep(OUTAGE)
     await installation.bring_back()
-    await all_booked_once(installation)
+    await installation.all_booked_once()
 
 
 async def test_killed_again_and_again_at_random(installation: Installation) -> None:
@@ -103,4 +94,4 @@ async def test_killed_again_and_again_at_random(installation: Installation) -> N
         installation.sell(5)
         await asyncio.sleep(chance.uniform(0.5, 3.0))
         await installation.bring_back()
-    await all_booked_once(installation)
+    await installation.all_booked_once()

@@ -1,7 +1,7 @@
 """An installation on one machine for one test: any number of workers and gateways as processes of their own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -18,6 +18,7 @@ from contracts.flow import State
 from runtime.operations.deciding import DecisionError, decide, decision_on, review_items
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, Profile, Shape, StoreSettings, draft, statuses
 from sandbox.bigcommerce.store import Store
+from store import StoreUnavailable
 
 HOOKS: Final = "https://hooks.acme.example"
 """Where shops send webhooks: any of the gateways takes each."""
@@ -82,7 +83,7 @@ class Crew:
         """What a webhook leads to, without a gateway."""
         await self.stack.announce(order[1], order[0])
 
-    async def acknowledged(self) -> None:
+    async def acknowledged(self, *, patience: float = 120.0) -> None:
         """Waits until a gateway has taken every delivery."""
 
         def not_delivered() -> list[dict[str, Any]]:
@@ -90,34 +91,47 @@ class Crew:
             return [one.facts() for store in stores for one in store.deliveries.log if one.state != "delivered"]
 
         try:
-            await eventually(lambda: not not_delivered(), "every delivery was acknowledged", patience=120)
+            await eventually(lambda: not not_delivered(), "every delivery was acknowledged", patience=patience)
         except AssertionError as error:
             raise AssertionError(f"{error}: {not_delivered()[:3]}") from None
 
+    async def in_state(self, state: State, orders: Iterable[Order], *, patience: float = 180.0) -> None:
+        """Waits until the store has said so of every order once; while the store cannot be asked, too."""
+        left = list(orders)
+        count = len(left)
+
+        async def all_seen() -> bool:
+            while left and (await self._standing(left[-1]))[0] is state:
+                left.pop()
+            return not left
+
+        try:
+            await eventually(all_seen, f"{count} orders are {state}", patience=patience)
+        except AssertionError as error:
+            found = {order: (await self._standing(order))[1] for order in left[-5:]}
+            raise AssertionError(f"{error}; up to {len(left)} are not, the last of them: {found}") from None
+
+    async def _standing(self, order: Order) -> tuple[State | None, str]:
+        """Its state, and why it is so; no state where the store does not know or cannot be asked."""
+        connection, order_id = order
+        try:
+            document = await self.stack.parts.store.documents.get(connection, "order", str(order_id))
+        except StoreUnavailable as error:
+            return None, str(error)
+        return (document.state, f"{document.state} {document.reason}") if document else (None, "unknown")
+
     async def posted(self, *, patience: float = 180.0) -> None:
         """Waits until every order is posted; retries imports whose outcome nobody knows, as their remedy says."""
-        missing: list[Order] = []
-
-        async def all_posted() -> bool:
-            missing.clear()
-            for connection, order_id in self.orders:
-                document = await self.stack.parts.store.documents.get(connection, "order", str(order_id))
-                if document is None or document.state is not State.POSTED:
-                    missing.append((connection, order_id))
-            return not missing
-
         operating = asyncio.create_task(self._operate())
         try:
-            await eventually(all_posted, f"{len(self.orders)} orders are posted", patience=patience)
-        except AssertionError as error:
-            raise AssertionError(f"{error}; {len(missing)} are not: {missing[:5]}") from None
+            await self.in_state(State.POSTED, self.orders, patience=patience)
         finally:
             operating.cancel()
             await asyncio.gather(operating, return_exceptions=True)
 
     async def _operate(self) -> None:
         while True:
-            with suppress(DecisionError):
+            with suppress(StoreUnavailable, DecisionError):
                 for item in await review_items(self.stack.parts.store, self.stack.configuration):
                     if item.kind == "journal_group":
                         decision = decision_on(item, "retry", who="operator", why="looked in Fusion")
