@@ -73,16 +73,16 @@ async def test_no_window_exceeds_a_limit_while_workers_come_and_go(
     await asyncio.gather(crew.start_worker(), crew.start_worker())
     for order in [crew.sell(quiet=True) for _ in range(ORDERS)]:
         await crew.announce(order)
-    await working(crew, 15)
+    await working(crew, 12)
     await crew.start_worker()
-    await working(crew, 35)
+    await working(crew, 28)
     await crew.workers[0].kill()
     await crew.start_worker()
-    await working(crew, 55)
+    await working(crew, 44)
     crew.workers[1].pause()
-    await working(crew, 65)
+    await working(crew, 52)
     crew.workers[1].resume()
-    await working(crew, 100)
+    await working(crew, 80)
 
     for worker in crew.workers:
         assert '"processes": 3' in worker.text()
