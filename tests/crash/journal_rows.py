@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from crash.books import Document
+from crash.lane import SETTLED
 from crash.mornings import announced_morning, live, morning, place_any
 from crash.posting import Posting
 from crash.resets import newest_run
@@ -240,7 +241,7 @@ async def terminated(scene: Scene) -> None:
     lane = scene.lane
     held = lane.stack.fusion.hooks.hold("answering", method=JOB.method, path=JOB.path, match=JOB.covers)
     await announced_morning(scene)
-    await held.reached(90)
+    await held.reached(SETTLED)
     for workflow_id in await scene.running(f"WorkflowType='{names.JOURNAL_IMPORT}'"):
         run = await newest_run(scene, workflow_id)
         await run.terminate("crash test")
@@ -330,7 +331,7 @@ KILLED_SERVER: Final = replace(
     way=(),
     setting=WITH_SERVER,
     strikes=(ServerKilledTwice(),),
-    settle=partial(settle, patience=300),
+    settle=partial(settle, patience=600),
     workers=2,
     decisions=None,
 )
@@ -350,7 +351,7 @@ MANY_ORDERS: Final = Posting(
     many,
     setting=WITH_GATEWAY,
     strikes=(AtRandom(lives=(1.5, 5.0), lasts=60, gateways=0.25),),
-    settle=partial(settle, patience=500),
+    settle=partial(settle, patience=1000),
     workers=2,
     usual_seeds=2,
     long=True,

@@ -22,7 +22,7 @@ from sandbox.kit.hooks import Point
 
 LADDER_SCALE: Final = 0.01
 """The shop repeats a failed delivery after 0.6 s, 1.8 s, 3 s, ... instead of a minute, three, five."""
-SETTLED: Final = 150.0
+SETTLED: Final = 300.0
 """Seconds until everything that was started must have ended: a paused worker swallows a task with each of its polls."""
 
 
@@ -266,7 +266,7 @@ class Lane:
         twin.hooks.on(point, callback, **conditions)
         return done
 
-    async def reached(self, point: str, patience: float = 90.0) -> int:
+    async def reached(self, point: str, patience: float = SETTLED) -> int:
         """Waits until a process met its fate at an armed point; gives its id."""
         pid: int = await eventually(lambda: self.points.reached_by(point), f"{point} is reached", patience=patience)
         return pid

@@ -14,7 +14,7 @@ from crash.settings import Setting
 from crash.settling import operated
 from crash.strikes import Undisturbed
 
-PATIENCE: Final = 900.0
+PATIENCE: Final = 1800.0
 """Seconds one row may take, whatever it does."""
 OPENING: Final = 240.0
 """Seconds until a lane is there, on a machine that does much else."""

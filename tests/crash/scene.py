@@ -233,7 +233,7 @@ async def together(*work: Coroutine[Any, Any, Any]) -> None:
         await _cancel(tasks)
 
 
-async def within(work: Awaitable[Any], what: str, patience: float = 90.0) -> None:
+async def within(work: Awaitable[Any], what: str, patience: float = SETTLED) -> None:
     """Waits for it; an `AssertionError` says what did not come."""
     try:
         await asyncio.wait_for(work, patience)

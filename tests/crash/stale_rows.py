@@ -125,7 +125,7 @@ STALE_POSTINGS: Final = (
         "orders edited without pause",
         a_storm,
         strikes=(AtRandom(lives=(1.0, 3.0), lasts=0),),
-        settle=partial(settle, patience=300),
+        settle=partial(settle, patience=600),
         setting=SLOW,
         workers=2,
         usual_seeds=2,

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from crash.boundaries import Fate
 from crash.resets import ended, newest_run, reset, runs_of, tasks
+from crash.lane import SETTLED
 from crash.scene import Scene, within
 
 from contracts import names
@@ -181,7 +182,7 @@ class ServerKilledTwice(Strike):
             await scene.acknowledged(scene.documents)
             await lane.server.start()
             held = lane.stack.fusion.hooks.hold("committed", **IMPORT)
-            await held.reached(60)
+            await held.reached(SETTLED)
             await lane.server.kill()
             lane.hit("server")
             held.release()
@@ -281,7 +282,7 @@ class ResetUnderWay(Strike):
         held = scene.lane.stack.fusion.hooks.hold("received", **IMPORT)
 
         async def struck() -> None:
-            await held.reached(60)
+            await held.reached(SETTLED)
             run = await newest_run(scene, scene.documents[0].workflow_id)
             await reset(scene, run, (await tasks(run))[0], signals=self.signals)
             held.release()

@@ -25,6 +25,9 @@ CLUSTER: Final = "cluster"
 QUICK: Final[Mapping[str, object]] = {"history.defaultWorkflowTaskTimeout": "3s"}
 """Dynamic configuration: a workflow task of a worker that died is given to another after this long."""
 
+PRAGMAS: Final = ("journal_mode=wal", "synchronous=off")
+"""Of the dev server's database in a file: a write waits for no disk."""
+
 
 class TemporalServer(Protocol):
     """A Temporal server that can be killed and started again on the same address."""
@@ -75,12 +78,16 @@ class DevTopology:
         self, directory: Path, *, dynamic_config: Mapping[str, object] | None = None, durable: bool = False
     ) -> AsyncIterator[TemporalServer]:
         settings = [f"{name}={json.dumps(value)}" for name, value in (dynamic_config or {}).items()]
+        extra = [part for setting in settings for part in ("--dynamic-config-value", setting)]
+        if durable:
+            # Survives the server and not the machine, which is all that is killed here.
+            extra += [part for pragma in PRAGMAS for part in ("--sqlite-pragma", pragma)]
         async with DevServer(
             self.cli,
             database=directory / "temporal.db" if durable else None,
             ui_port=None,
             log=directory / "server.log",
-            extra_arguments=[part for setting in settings for part in ("--dynamic-config-value", setting)],
+            extra_arguments=extra,
         ) as server:
             yield server
 
