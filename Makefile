@@ -50,7 +50,7 @@ lint: setup-test ## style, types and import rules
 	$(BIN)/lint-imports --no-cache
 
 unit: setup-test ## only what needs no server
-	$(BIN)/python -m pytest tests/contracts tests/mapping tests/clients tests/sandbox
+	$(BIN)/python -m pytest tests/mapping tests/clients tests/sandbox
 
 crash: setup-test ## the crash proof with more seeds: make crash SEEDS=50
 	CRASH_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/crash -s
