@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from crash.boundaries import Fate
-from crash.resets import ended, newest_run, reset, runs_of, tasks
 from crash.lane import SETTLED
+from crash.resets import ended, newest_run, reset, runs_of, tasks
 from crash.scene import Scene, within
 
 from contracts import names
