@@ -21,8 +21,13 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from clients.errors import Resolution, VendorError
 from contracts.journal import Problem
 from store import KeyMissing, StoreError, StoreUnavailable
+from store.creating.creations import CreationInFlight
+from store.outbox.journals import PostingInFlight
 
 NEEDS_REVIEW: Final = "NeedsReview"
+ON_ITS_WAY: Final = "on_its_way"
+"""Nobody says what became of something that may be under way at this moment: the decision is refused."""
+MINUTE: Final = timedelta(minutes=1)
 CONFIG_PAUSE: Final = timedelta(minutes=5)
 """Until a step whose account lacks a role is tried again: giving it the role heals everything that waits."""
 LONGEST_SENTENCE: Final = 2000
@@ -75,6 +80,22 @@ def explained(document: str) -> Iterator[None]:
         yield
     except (StoreUnavailable, KeyMissing, ApplicationError):
         raise
+    except CreationInFlight as sending:
+        raise review(
+            Problem(
+                code=ON_ITS_WAY,
+                sentence=f"{document}: {sending.reference} may be on its way until {sending.until:%H:%M:%S} UTC.",
+                remedy=f"Decide after {sending.until + MINUTE:%H:%M} UTC.",
+            )
+        ) from sending
+    except PostingInFlight as importing:
+        raise review(
+            Problem(
+                code=ON_ITS_WAY,
+                sentence=f"{document}: {importing.reference} is being imported in group {importing.group_id}.",
+                remedy="Decide when that import has ended.",
+            )
+        ) from importing
     except (LookupError, ValueError, ArithmeticError, StoreError) as error:
         raise review(
             Problem(

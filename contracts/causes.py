@@ -366,6 +366,14 @@ CAUSES: Final = (
         refuses=True,
     ),
     Cause(
+        code="on_its_way",
+        means="What was sent of the document has no outcome yet: its request may still be under way, or is imported.",
+        remedy="Decide when that has ended; the sentence says when.",
+        actor=_FINANCE,
+        usual="mark_posted",
+        refuses=True,
+    ),
+    Cause(
         code="invoice_not_found",
         means="Fusion has no invoice of the right amount with the number that a person named.",
         remedy="Give the transaction number as Fusion shows it.",

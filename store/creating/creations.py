@@ -63,6 +63,8 @@ class CreationInFlight(StoreError):
 
     def __init__(self, reference: str, until: dt.datetime) -> None:
         super().__init__(f"{reference} may be on its way until {until:%H:%M:%S} UTC. Decide after that.")
+        self.reference = reference
+        self.until = until
 
 
 class Creations(RecordedCreations):

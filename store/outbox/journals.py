@@ -54,6 +54,8 @@ class PostingInFlight(StoreError):
 
     def __init__(self, reference: str, group_id: int) -> None:
         super().__init__(f"{reference} is being imported in group {group_id}. Wait for that import, then decide.")
+        self.reference = reference
+        self.group_id = group_id
 
 
 class Journals:
