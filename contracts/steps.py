@@ -36,6 +36,13 @@ class SettledDocument(Frozen):
     reference: str = ""
 
 
+class PostedVersion(Frozen):
+    """Another version of the document that is in the ERP."""
+
+    what: Literal["journal", "invoice"]
+    reference: str
+
+
 class FetchedOrder(Frozen):
     """`settled` when the accounting projection is the one already settled; else `snapshot`."""
 
@@ -45,6 +52,8 @@ class FetchedOrder(Frozen):
     version: str = ""
     """The fingerprint together with the facts that decide whether the order is posted at all."""
     settled: SettledDocument | None = None
+    edited_after: PostedVersion | None = None
+    """Set when the order was edited after it had been posted: this version is not mapped any more."""
     pace: Pace
     epoch: int = 0
     """The store's, when it was read (design rule 3)."""

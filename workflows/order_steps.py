@@ -4,7 +4,8 @@ import contextlib
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, RetryState
+from temporalio.exceptions import TimeoutError as StepTimeoutError
 
 from contracts import names
 from contracts.flow import Decision, FlowResult, OrderToJournalInput, State
@@ -22,7 +23,7 @@ from contracts.steps import (
     SettleDocument,
     VerifyJournal,
 )
-from workflows.patience import LOCAL_FAILURES, LOCAL_STEP, STORE_STEP, VENDOR_READ, problem_of
+from workflows.patience import LOCAL_FAILURES, LOCAL_STEP, VENDOR_READ, VERIFICATION, problem_of
 from workflows.review import NeedsReviewError, Reviewed
 
 with workflow.unsafe.imports_passed_through():
@@ -38,6 +39,8 @@ ORDINAL = 1
 
 DECISIONS = frozenset({"retry", "retry_with_mapping", "mark_posted", "skip"})
 LOOK_UP_AGAIN = timedelta(minutes=10)
+LONGEST_GAP = timedelta(minutes=15)
+"""Between two answers that say a rate is missing, also after one that was a little late; more is an outage."""
 NO_RATE = "no_conversion_rate"
 """The one wait that ends by the integration's patience; the others end when mapping says so."""
 
@@ -59,8 +62,11 @@ class OrderSteps(Reviewed):
         self.fate: JournalFate | None = None
         self.group_id = order.parked.group_id if order.parked else 0
         """The last group that refused our journal; fates of it and of older ones are history."""
-        self.waits_since: datetime | None = None
-        """Since when a rate or an open period is missing: a webhook meanwhile does not lengthen the patience."""
+        self.missing_at: datetime | None = None
+        """When Fusion last answered that a rate or an open period is missing."""
+        self.missing_for = timedelta(0)
+        """How long it has answered so. A webhook meanwhile does not lengthen the patience, an outage does not use it
+        up."""
 
     async def fetch(self, order: OrderToJournalInput) -> FetchedOrder:
         try:
@@ -88,21 +94,23 @@ class OrderSteps(Reviewed):
         """Lookup and map; what is missing for now is waited for. None: the order changed while it waited."""
         while True:
             # What was missing before is asked for anew, and not of what a worker remembers.
-            lookups = await self._lookup(order, fetched, fresh or self.waits_since is not None)
+            lookups = await self._lookup(order, fetched, fresh or self.missing_at is not None)
             mapped = await self._map(order, fetched, lookups)
             if mapped.waiting is None:
                 break
-            self.waits_since = self.waits_since or workflow.now()
+            now = workflow.now()
+            self.missing_for += min(now - (self.missing_at or now), LONGEST_GAP)
+            self.missing_at = now
             left = LOOK_UP_AGAIN
             if mapped.waiting.code == NO_RATE:
-                left = self.waits_since + timedelta(hours=fetched.pace.rate_wait) - workflow.now()
+                left = timedelta(hours=fetched.pace.rate_wait) - self.missing_for
                 if left <= timedelta(0):
                     raise NeedsReviewError(mapped.waiting)
             self.show(State.RUNNING, mapped.waiting.sentence)
             await self.sleep_until_change(seen, min(left, LOOK_UP_AGAIN))
             if self.changes != seen:
                 return None
-        self.waits_since = None
+        self.missing_at, self.missing_for = None, timedelta(0)
         if mapped.problems:
             raise NeedsReviewError(*mapped.problems)
         return mapped
@@ -213,12 +221,17 @@ class OrderSteps(Reviewed):
                     why=decision.why,
                     decision=decision.id,
                 ),
-                summary="verify the journal in Fusion",
-                **STORE_STEP,
+                summary="verify the journal or invoice in Fusion",
+                **VERIFICATION,
             )
         except ActivityError as error:
+            if isinstance(error.cause, StepTimeoutError) or error.retry_state is RetryState.TIMEOUT:
+                raise ApplicationError(
+                    f"{self.document}: Fusion cannot be asked for {decision.target_id}. Decide again when it answers.",
+                    type="NotVerified",
+                ) from error
             problem = problem_of(error, self.document)
-            raise ApplicationError(problem.sentence, type=problem.code) from error
+            raise ApplicationError(f"{problem.sentence} {problem.remedy}", type=problem.code) from error
 
     async def _skip_by(self, decision: Decision) -> None:
         """The decision stands until the order itself changes. What is in an import cannot be called back."""

@@ -22,6 +22,9 @@ from workflows.order_journal import JournalSteps
 from workflows.order_steps import snapshot_of
 from workflows.review import NeedsReviewError, renewed
 
+with workflow.unsafe.imports_passed_through():
+    from activities.decisions import sentence_of
+
 
 @workflow.defn(name=names.ORDER_TO_JOURNAL)
 class OrderToJournal(JournalSteps, InvoiceSteps):
@@ -58,6 +61,8 @@ class OrderToJournal(JournalSteps, InvoiceSteps):
         self.fetched = fetched
         if fetched.settled:
             return self.ended(State(fetched.settled.state), fetched.settled.sentence, fetched.settled.reference)
+        if fetched.edited_after:
+            raise NeedsReviewError(self.edited(fetched.edited_after.reference, fetched.edited_after.what))
         fresh = False
         while True:
             mapped = await self.map_when_possible(order, fetched, seen, fresh=fresh)
@@ -145,7 +150,7 @@ class OrderToJournal(JournalSteps, InvoiceSteps):
 
     async def _wait_for_person(self, order: OrderToJournalInput, parked: Parked) -> FlowResult | None:
         """None: post again, by a person's decision, with a newer mapping, or because the shop shows another order than
-        the one parked."""
+        the one parked, or may show one: a decision is about what was parked, and what changed since is looked at."""
         self.explain(parked)
         looked_at = -1 if parked.changed else 0
         while not self.decided():
@@ -154,24 +159,25 @@ class OrderToJournal(JournalSteps, InvoiceSteps):
                 break
             if not woken or workflow.info().is_continue_as_new_suggested():
                 self._continue(order, renewed(parked, changed=self.changes != looked_at))
-            looked_at = self.changes
-            if await self._is_another(order, parked):
+            seen = self.changes
+            if await self._is_another(order, parked) is not False:
                 break
+            looked_at = seen
         await workflow.wait_condition(workflow.all_handlers_finished)
-        return self._outcome_of(self.decision)
+        return self._outcome_of(self.decision, changed=self.changes != looked_at)
 
     def _woken_since(self, seen: int) -> bool:
         return self.changes != seen or self.remapped is not None
 
-    async def _is_another(self, order: OrderToJournalInput, parked: Parked) -> bool:
-        """Whether the shop shows another version than the parked one. A decision does not wait for a slow shop."""
+    async def _is_another(self, order: OrderToJournalInput, parked: Parked) -> bool | None:
+        """Whether the shop shows another version than the parked one. None: a decision did not wait for a slow shop."""
         looking = asyncio.create_task(self.fetch(order))
         await workflow.wait_condition(lambda: looking.done() or self.decided())
         if not looking.done():
             looking.cancel()
             with contextlib.suppress(NeedsReviewError, asyncio.CancelledError):
                 await looking
-            return False
+            return None
         try:
             fetched = looking.result()
         except NeedsReviewError:
@@ -179,7 +185,8 @@ class OrderToJournal(JournalSteps, InvoiceSteps):
             return False
         return fetched.settled is not None or fetched.version != parked.version
 
-    def _outcome_of(self, decision: Decision | None) -> FlowResult | None:
+    def _outcome_of(self, decision: Decision | None, *, changed: bool) -> FlowResult | None:
+        """`changed`: a version that nobody has looked at yet may be in the shop."""
         if decision is None:
             mapped = self.remapped
             why = f"released by {mapped.mapping_set} version {mapped.version}" if mapped else "changed while in review"
@@ -188,6 +195,9 @@ class OrderToJournal(JournalSteps, InvoiceSteps):
         if decision.kind in ("retry", "retry_with_mapping"):
             self.declare(decision)
             self.show(State.RUNNING, f"retried by {decision.who}")
+            return None
+        if changed:
+            self.show(State.RUNNING, f"{sentence_of(decision.kind, decision.who, decision.why)}; changed meanwhile")
             return None
         if decision.kind == "mark_posted":
             sentence = f"marked as posted by {decision.who}: {decision.why}"

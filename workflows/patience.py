@@ -17,6 +17,7 @@ VENDOR_RETRY: Final = RetryPolicy(
 class Patience(TypedDict, total=False):
     """Options of a step, as keyword arguments of `execute_activity_method`."""
 
+    schedule_to_close_timeout: timedelta
     start_to_close_timeout: timedelta
     heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
@@ -51,6 +52,10 @@ LOCAL_STEP: Final[LocalPatience] = {"start_to_close_timeout": timedelta(seconds=
 """Short, idempotent steps on our own store or on nothing at all; they run as local activities."""
 
 STORE_STEP: Final[Patience] = {"start_to_close_timeout": timedelta(minutes=1), "retry_policy": STORE_RETRY}
+
+VERIFICATION: Final[Patience] = {**STORE_STEP, "schedule_to_close_timeout": timedelta(minutes=10)}
+"""A person's decision that has to ask Fusion first: nobody else can decide meanwhile, so it waits for no outage to
+end."""
 
 NEEDS_REVIEW: Final = "NeedsReview"
 """`ApplicationError.type` of a failure that only a person can resolve; its first detail is a `Problem`."""

@@ -17,6 +17,9 @@ from contracts.flow import Decided, Decision, FlowState, Parked, State
 from contracts.journal import Problem
 from workflows import attributes
 
+with workflow.unsafe.imports_passed_through():
+    from activities.decisions import sentence_of
+
 RENEWAL: Final = timedelta(days=30)
 
 
@@ -80,13 +83,14 @@ class Reviewed:
     @workflow.update(name=names.DECIDE)
     async def decide(self, decision: Decision) -> Decided:
         """A person's decision; the update id is the decision's, so that asking twice decides once."""
+        told = sentence_of(decision.kind, decision.who, decision.why)
         self.deciding = decision.who
         try:
             await self.prepare(decision)
             self.decision = decision
         finally:
             self.deciding = ""
-        return Decided(id=decision.id, sentence=f"{self.document}: {decision.kind} by {decision.who}")
+        return Decided(id=decision.id, sentence=f"{self.document}: {told}")
 
     @decide.validator
     def check_decision(self, decision: Decision) -> None:
@@ -104,7 +108,10 @@ class Reviewed:
         if decision.kind == "retry_with_mapping" and decision.mapping_version is None:
             raise ApplicationError("A retry with another mapping needs its version.", type="BadDecision")
         if decision.kind == "mark_posted" and not decision.target_id:
-            raise ApplicationError("Name the journal batch in Fusion that carries the document.", type="BadDecision")
+            raise ApplicationError(
+                "Name what carries the document: the journal batch or the invoice's number, as Fusion shows it.",
+                type="BadDecision",
+            )
 
 
 def renewed(parked: Parked, *, changed: bool = False) -> Parked:

@@ -2,16 +2,20 @@
 
 import asyncio
 import dataclasses
+import datetime as dt
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any, Final
 
 import httpx
 
 from activities.trail import KIND
 from contracts import names
+from contracts.causes import Choice
 from contracts.configuration import Configuration, MappingSet, Rule
-from contracts.flow import OrderToJournalInput, Parked, State
+from contracts.flow import Decided, OrderToJournalInput, Parked, State
 from contracts.journal import Problem, Purpose
+from runtime.operations.deciding import decide, decision_on, find_item
 from runtime.parts import open_parts
 from sandbox.bigcommerce import US_SHOP, Shape, draft
 from store.rows import AuditRow, DocumentRow
@@ -20,6 +24,7 @@ from .fusion_pod import Pod, sale
 from .stack import Stack, eventually
 
 ANTIQUES = Rule(id="antiques", purpose=Purpose.REVENUE, account="*-110-41900-0000")
+LONG: Final = dt.timedelta(seconds=90)
 UNMAPPED = Problem(code="unmapped_account", sentence="There is no account for antiques.", remedy="Add a rule.")
 
 
@@ -116,3 +121,10 @@ async def book_by_hand(stack: Stack, batch: str) -> None:
         pod = Pod(stack.fusion, http)
         await pod.sign_in()
         await pod.run(sale("by-hand", "10.00", day=stack.shop().now().date(), batch=batch, group="7"), group="7")
+
+
+async def deciding(stack: Stack, order_id: int, kind: Choice, **given: Any) -> Decided:
+    """Dana decides about the order in review, as `review resolve` does."""
+    item = await find_item(stack.parts.store, stack.configuration, str(order_id))
+    decision = decision_on(item, kind, who="dana", why="at the fair", **given)
+    return await decide(stack.temporal, item, decision, store=stack.parts.store, patience=LONG)
