@@ -126,7 +126,7 @@ async def _client(configuration: Configuration, keys: KeyRing, *, lazy: bool = F
     port = os.environ.get(METRICS_PORT)
     host = os.environ.get(METRICS_HOST) or "127.0.0.1"
     runtime = telemetry(host, int(port)) if port else telemetry()
-    return await connect(configuration.temporal, keys, lazy=lazy, runtime=runtime)
+    return await connect(configuration.temporal, keys, lazy=lazy, announce=True, runtime=runtime)
 
 
 async def _stopping_others(work: Awaitable[None], stop: asyncio.Event) -> None:

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import os
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -26,20 +27,27 @@ from runtime.commands.common import (
 )
 from runtime.operations.ages import age
 from runtime.operations.cause_table import markdown
+from runtime.operations.decided_before import decided_before
 from runtime.operations.deciding import (
     DecisionError,
+    NotInReviewError,
     ReviewItem,
     UnansweredError,
     decide,
     decision_on,
     find_item,
+    place_of,
+    require_words,
     resolving_command,
 )
 from runtime.operations.review_pages import PAGE, ReviewPage, WaitingCause, review_page, waiting_causes
-from runtime.parts import open_parts, open_store
+from runtime.parts import open_store
+from runtime.temporal.connect import connect
 from store import KeyRing
 
 UNANSWERED: Final = 3
+PATIENCE: Final = 15.0
+"""Seconds that Temporal has to accept a connection; a person waits."""
 
 
 class Resolution(StrEnum):
@@ -169,19 +177,31 @@ def resolve_review(
             help="The journal batch or the invoice's number in Fusion, for mark-posted. It is verified there."
         ),
     ] = None,
+    decision_id: Annotated[
+        str | None, typer.Option("--id", help="Ask again for a decision that was not answered; exit code 3 printed it.")
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Decide. The same decision asked for twice is taken once, so a lost answer is asked for again.
+    """Decide. A decision that was not answered is asked for again with its --id, and taken once.
 
     A review whose workflow is gone is begun anew for the decision.
 
-    Exit code 1: refused, or nothing of this name is in review. 3: no answer in time; run the same command again.
+    Exit code 1: refused, or nothing of this name is in review. 3: no answer in time; how to ask again is printed.
     """
     configuration = configured(config).configuration
     choice = CHOICES[decision]
     try:
         decided = run(
-            _resolve(configuration, document, choice, who=who, why=why, mapping_version=mapping_version, target=target)
+            _resolve(
+                configuration,
+                document,
+                choice,
+                who=who,
+                why=why,
+                mapping_version=mapping_version,
+                target=target,
+                decision_id=decision_id,
+            )
         )
     except DecisionError as error:
         fail(str(error), code=UNANSWERED if isinstance(error, UnansweredError) else 1)
@@ -197,11 +217,30 @@ async def _resolve(
     why: str,
     mapping_version: int | None,
     target: str | None,
+    decision_id: str | None,
 ) -> Decided:
-    async with open_parts(configuration, KeyRing.from_environment(os.environ)) as parts:
-        item = await find_item(parts.store, configuration, document)
+    """Whatever can be told without Temporal is told before it is asked."""
+    require_words(who, why)
+    keys = KeyRing.from_environment(os.environ)
+    async with open_store(configuration, keys) as store:
+        before = partial(decided_before, store, configuration, place_of(document), kind=choice, who=who, why=why)
+        if decision_id and (known := await before(decision_id=decision_id)):
+            return known
+        try:
+            item = await find_item(store, configuration, document)
+        except NotInReviewError:
+            if known := await before():
+                return known
+            raise
         decision = decision_on(item, choice, who=who, why=why, mapping_version=mapping_version, target_id=target)
-        return await decide(parts.temporal, item, decision, store=parts.store)
+        if decision_id not in (None, decision.id):
+            raise DecisionError(
+                f"{item.name} has not been decided by {decision_id}, and that was about another review of it or said "
+                f"something else. Look at it again (`ml-connector review show {item.short_ids[0]}`), then decide "
+                f"without --id."
+            )
+        client = await connect(configuration.temporal, keys, patience=PATIENCE)
+        return await decide(client, item, decision, store=store)
 
 
 def print_causes(causes: tuple[WaitingCause, ...], console: Console, *, now: dt.datetime) -> None:

@@ -1,5 +1,6 @@
 """What waits for a person, the command that resolves it, and carrying a person's decision to the workflow."""
 
+import asyncio
 import datetime as dt
 import hashlib
 import shlex
@@ -15,6 +16,7 @@ from contracts.configuration import Configuration
 from contracts.flow import Decided, Decision
 from contracts.journal import Problem
 from contracts.model import Frozen, Instant
+from runtime.operations.decided_before import ATTEMPT, next_attempt
 from runtime.operations.lost_reviews import decide_anew, problem_of_group, problems_of_document
 from runtime.temporal.starting import OUTAGES
 from store import Store
@@ -22,6 +24,8 @@ from store.rows import DocumentRow, GroupRow, GroupState
 
 PATIENCE: Final = dt.timedelta(seconds=30)
 """How long an answer is waited for. Marking as posted asks Fusion first."""
+PAUSE: Final = 0.5
+"""Seconds between two attempts of one that the server sends back."""
 
 
 class DecisionError(Exception):
@@ -76,6 +80,18 @@ def resolving_command(item: str, choice: Choice) -> str:
     return f"ml-connector review resolve {shlex.quote(item)} {typed}"
 
 
+def repeating_command(item: ReviewItem, decision: Decision) -> str:
+    """The command that asks for this very decision again, whatever has become of the review meanwhile."""
+    given = ["--who", decision.who, "--why", decision.why]
+    if decision.mapping_version is not None:
+        given += ["--mapping-version", str(decision.mapping_version)]
+    if decision.target_id:
+        given += ["--target", decision.target_id]
+    kind = decision.kind.replace("_", "-")
+    typed = ["review", "resolve", item.short_ids[0], kind, *given, "--id", decision.id.partition(ATTEMPT)[0]]
+    return shlex.join(["ml-connector", *typed])
+
+
 async def review_items(store: Store, configuration: Configuration, tenant: str | None = None) -> tuple[ReviewItem, ...]:
     """Documents and journal groups in review, longest waiting first. For pages see `review_pages`."""
     items = [document_item(row) for row in await store.documents.review_list(tenant)]
@@ -93,7 +109,7 @@ async def group_items(store: Store, configuration: Configuration, tenant: str | 
 async def find_item(store: Store, configuration: Configuration, wanted: str) -> ReviewItem:
     """By workflow id, `connection/order`, order id or group id. Raises `NotInReviewError`, `DecisionError`."""
     items = [item for item in await group_items(store, configuration) if wanted in (item.workflow_id, *item.short_ids)]
-    connection, document_id = _place(wanted)
+    connection, document_id = place_of(wanted)
     items += [document_item(row) for row in await store.documents.in_review(document_id, connection)]
     if len(items) == 1:
         return items[0]
@@ -103,12 +119,18 @@ async def find_item(store: Store, configuration: Configuration, wanted: str) -> 
     raise NotInReviewError(await _why_not(store, configuration, wanted))
 
 
-def _place(wanted: str) -> tuple[str | None, str]:
-    """Source connection, if one is named, and document id."""
+def place_of(wanted: str) -> tuple[str | None, str]:
+    """Connection, if one is named, and id, of what a person typed."""
     prefix = f"{names.ORDER_TO_JOURNAL}:"
     tail = wanted.removeprefix(prefix).replace(":", "/", 1) if wanted.startswith(prefix) else wanted
     connection, _, document_id = tail.rpartition("/")
     return connection or None, document_id
+
+
+def require_words(who: str, why: str) -> None:
+    """Raises `DecisionError` unless both say something."""
+    if not who.strip() or not why.strip():
+        raise DecisionError("A decision needs a name (--who) and a reason (--why); both are kept in the audit trail.")
 
 
 def decision_on(
@@ -124,8 +146,7 @@ def decision_on(
 
     Raises `DecisionError` when something is missing, before anybody is asked.
     """
-    if not who.strip() or not why.strip():
-        raise DecisionError("A decision needs a name (--who) and a reason (--why); both are kept in the audit trail.")
+    require_words(who, why)
     if item.kind == "journal_group" and kind != "retry":
         raise DecisionError(f"{item.name} can only be retried; decide about its orders one by one afterwards.")
     if (kind == "retry_with_mapping") != (mapping_version is not None):
@@ -157,12 +178,12 @@ async def decide(
 ) -> Decided:
     """Carry the decision to the workflow and wait for its answer.
 
-    The update id is the decision id: a decision whose answer was lost is asked again and applied once. With the store
-    at hand a review whose workflow is gone, terminated or past its retention, is begun anew for the decision. Raises
-    `NotInReviewError`, `UnansweredError`, and `DecisionError` when the workflow refuses it.
+    The update id is the decision's: one whose answer was lost is asked again and applied once, one that was refused is
+    asked anew. With the store at hand a review whose workflow is gone, terminated or past its retention, is begun anew
+    for the decision. Raises `NotInReviewError`, `UnansweredError`, and `DecisionError` when the workflow refuses it.
     """
     try:
-        return await _ask(client, item, decision, store, patience)
+        return await _ask_until_taken(client, item, decision, store, patience)
     except WorkflowUpdateFailedError as refused:
         raise _refusal(item, refused) from refused
     except WorkflowUpdateRPCTimeoutOrCancelledError as silent:
@@ -180,9 +201,27 @@ async def decide(
         ) from error
 
 
+async def _ask_until_taken(
+    client: Client, item: ReviewItem, decision: Decision, store: Store | None, patience: dt.timedelta
+) -> Decided:
+    """Where a signal reaches the workflow at the same moment, the server sends the decision back: it is asked again."""
+    gives_up_at = asyncio.get_running_loop().time() + patience.total_seconds()
+    while True:
+        try:
+            return await _ask(client, item, decision, store, patience)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                raise
+            if asyncio.get_running_loop().time() + PAUSE > gives_up_at:
+                raise
+        await asyncio.sleep(PAUSE)
+
+
 async def _ask(
     client: Client, item: ReviewItem, decision: Decision, store: Store | None, patience: dt.timedelta
 ) -> Decided:
+    attempt = await next_attempt(client, item.workflow_id, decision.id, patience=patience)
+    decision = decision.model_copy(update={"id": attempt})
     try:
         answer: Any = await client.get_workflow_handle(item.workflow_id).execute_update(
             names.DECIDE, decision, id=decision.id, result_type=Decided, rpc_timeout=patience
@@ -213,8 +252,8 @@ def _refusal(item: ReviewItem, refused: WorkflowUpdateFailedError) -> DecisionEr
 def _unanswered(item: ReviewItem, decision: Decision, patience: dt.timedelta) -> UnansweredError:
     return UnansweredError(
         f"{item.name} did not answer within {patience.total_seconds():.0f} s: do Temporal and Fusion answer, and is a "
-        f"worker running? The decision may still be applied. Run the same command again: it carries the same id "
-        f"({decision.id}), so it is decided once."
+        f"worker running? The decision may still be applied. Ask again by its id, so that it is decided once: "
+        f"{repeating_command(item, decision)}"
     )
 
 
@@ -253,7 +292,7 @@ def _group(group: GroupRow, configuration: Configuration) -> ReviewItem:
 
 async def _why_not(store: Store, configuration: Configuration, wanted: str) -> str:
     """What is known of something that is not in review."""
-    connection, order_id = _place(wanted)
+    connection, order_id = place_of(wanted)
     for one in configuration.connections:
         if connection in (None, one.id):
             row = await store.documents.get(one.id, "order", order_id)

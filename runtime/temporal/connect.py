@@ -18,6 +18,21 @@ from contracts.names import SEARCH_ATTRIBUTES
 from runtime.temporal.plugin import MlConnectorPlugin
 from store.keys.keyring import KeyRing
 
+_WORDS: Final = (
+    ("connection refused", "connection refused"),
+    ("dns error", "there is no host of this name"),
+    ("failed to lookup", "there is no host of this name"),
+    ("timed out", "no answer in time"),
+    ("deadline", "no answer in time"),
+    ("unreachable", "its network cannot be reached"),
+    ("certificate", "its certificate is not accepted"),
+    ("invalidmessage", "TLS is expected on one side only"),
+    ("http2", "it does not speak gRPC, or expects TLS"),
+    ("unauthenticated", "the credentials are refused"),
+    ("permissiondenied", "the credentials are refused"),
+)
+"""What the SDK's text holds, in lower case -> what a person reads."""
+
 DEFAULT_ADDRESS: Final = "localhost:7233"
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -52,14 +67,16 @@ async def connect(
     *,
     patience: float = 60.0,
     lazy: bool = False,
+    announce: bool = False,
     runtime: Runtime | None = None,
     plugins: Sequence[Plugin] = (),
 ) -> Client:
     """A client with our plugin.
 
     Waits up to `patience` seconds for a server that is still starting: containers come up in any order. `lazy` returns
-    at once and connects with the first call (for the gateway, which must answer while Temporal is down).
-    Raises `TemporalUnreachableError`.
+    at once and connects with the first call (for the gateway, which must answer while Temporal is down). `announce`
+    logs that it waits, for processes whose log somebody reads; a command tells how it ended. Raises
+    `TemporalUnreachableError`.
     """
     options = connect_options(settings)
     address = options["target_host"]
@@ -74,10 +91,11 @@ async def connect(
             # The SDK reports a failed first connection as a plain RuntimeError.
             if time.monotonic() + pause > gives_up_at:
                 raise TemporalUnreachableError(
-                    f"Temporal at {address} does not answer after {patience:.0f} s ({_first_line(error)}). "
+                    f"Temporal at {address} does not answer after {patience:.0f} s ({_reason(error)}). "
                     f"Start it, or set TEMPORAL_ADDRESS (or [temporal] address) to where it runs."
                 ) from error
-            _log.info("waiting for Temporal", address=address, again_in=round(pause, 1))
+            _log.debug("no connection to Temporal", address=address, error=str(error))
+            (_log.info if announce else _log.debug)("waiting for Temporal", address=address, why=_reason(error))
         await asyncio.sleep(pause)
         pause = min(pause * 2, 5.0)
 
@@ -156,5 +174,6 @@ def _by_hand(client: Client, missing: Sequence[str]) -> str:
     return f"Ask its administrator to run: temporal operator search-attribute create -n {client.namespace} {flags}"
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+def _reason(error: BaseException) -> str:
+    text = str(error).lower()
+    return next((words for known, words in _WORDS if known in text), "the connection failed")

@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from support.parking import deciding
 from support.stack import Stack, eventually, journals_of, open_stack, posted_total
 from temporalio.client import WorkflowExecutionStatus
 
 from contracts import names
-from contracts.flow import Decided, Decision, State
+from contracts.flow import State
 from mapping.edits import sale_fingerprint
 from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Draft, Shape, draft, statuses
@@ -93,9 +94,7 @@ async def edited_after_posting(stack: Stack, order_id: int) -> None:
 
 
 async def skip(stack: Stack, order_id: int) -> None:
-    decision = Decision(id=f"skip-{order_id}", kind="skip", who="dana", why="posted by hand")
-    handle = stack.temporal.get_workflow_handle(names.order_to_journal_id("bc-us", str(order_id)))
-    await handle.execute_update(names.DECIDE, decision, id=decision.id, result_type=Decided)
+    await deciding(stack, order_id, "skip")
 
 
 @asynccontextmanager
@@ -182,7 +181,7 @@ async def test_an_edit_after_posting_asks_a_person_whose_skip_stands(stack: Stac
     stack.shop().ship(order_id)
     await stack.announce(order_id)
     result = await stack.result(order_id)
-    assert (result.state, result.sentence) == (State.SKIPPED, "skipped by dana: posted by hand")
+    assert (result.state, result.sentence) == (State.SKIPPED, "skipped by dana: at the fair")
     assert posted_total(stack.fusion, order_id) == before != truth(stack, order_id)
 
     await edit(stack, order_id, 9)

@@ -45,8 +45,11 @@ async def test_a_review_says_why_and_the_command_it_gives_resolves_it(stack: Sta
         assert "Nothing is in review." in (await typed("review", "list")).stdout
 
         again = await typed("review", "resolve", f"bc-us/{order}", "skip", *PERSON)
-        assert again.exit_code == 1
-        assert "is not in review; it is skipped: skipped by Ann: sold through the old system" in again.output
+        assert again.exit_code == 0
+        assert "skip decided by Ann: sold through the old system (on record since" in again.stdout
+        other = await typed("review", "resolve", f"bc-us/{order}", "retry", *PERSON)
+        assert other.exit_code == 1
+        assert "is not in review; it is skipped: skipped by Ann: sold through the old system" in other.output
 
 
 async def test_the_same_decision_asked_twice_is_taken_once(stack: Stack) -> None:
@@ -69,7 +72,7 @@ async def test_a_decision_without_an_answer_says_that_it_may_be_asked_again(stac
     # Nobody works any more: the decision waits in Temporal.
     item = await find_item(stack.parts.store, stack.configuration, str(order))
     decision = decision_on(item, "skip", who="Ann", why="a gift")
-    with pytest.raises(UnansweredError, match=rf"Run the same command again.*{decision.id}"):
+    with pytest.raises(UnansweredError, match=rf"decided once: ml-connector review resolve .* --id {decision.id}"):
         await decide(stack.temporal, item, decision, patience=SHORT)
     async with stack.worker():
         await decide(stack.temporal, item, decision)
