@@ -17,7 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import names
 from contracts.flow import StoreEpoch
-from store.epochs import Epochs, StoreBehind
+from store.epochs import RECOVERED_APART, Epochs, StoreBehind
 
 REMEMBERED_FOR: Final = 30.0
 """Seconds that an answer of the keeper is good enough for steps that look before they send."""
@@ -53,6 +53,14 @@ class EpochGuard:
             self._highest = behind.seen
             return str(behind)
         return ""
+
+    def recovered_since(self, seen: int) -> bool:
+        """Whether the store was recovered after the caller's workflow had read its document, at epoch `seen`.
+
+        Ask `behind` first: this looks at what it found. What people had decided was recorded before the epoch rose, so
+        whoever reads the document again sees it.
+        """
+        return seen > 0 and seen // RECOVERED_APART < self._highest // RECOVERED_APART
 
     async def current(self) -> int:
         """For workflows to carry: the highest epoch known here."""

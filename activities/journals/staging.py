@@ -41,6 +41,8 @@ class StagingActivities:
         if behind := await self._parts.epochs.behind(wanted.epoch):
             until = self._parts.clock() + epochs.REST
             return Staged(outcome="behind", reference=wanted.journal.reference, sentence=behind, until=until)
+        if self._parts.epochs.recovered_since(wanted.epoch):
+            return Staged(outcome="superseded", reference=wanted.journal.reference)
         journals = self._parts.store.journals
         integration = self._parts.configuration.integration(wanted.integration)
         staged = await journals.stage(

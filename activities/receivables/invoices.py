@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from temporalio import activity
 
+from activities import epochs
 from activities.access.passage import pass_gate
 from activities.collaborators import Collaborators
 from activities.failures import explained
@@ -181,6 +182,8 @@ class ReceivablesActivities:
             integration = self._parts.configuration.integration(wanted.integration)
             resource = Invoices(self._parts.fusions[integration.fusion], integration)
             subject = self._subject(name, integration, wanted)
+            if stopped := await self._stopped(wanted, subject):
+                return stopped
 
             async def post() -> Created:
                 posting = Posting(self._parts, resource, subject)
@@ -194,6 +197,18 @@ class ReceivablesActivities:
             except Superseded:
                 return created.model_copy(update={"outcome": "superseded"})
             return created
+
+    async def _stopped(self, wanted: PostInvoice, subject: Subject) -> Created | None:
+        """By a restored store, until it is recovered; what was read of the order before that is read again."""
+        guard = self._parts.epochs
+        if behind := await guard.behind(wanted.epoch):
+            until = self._parts.clock() + epochs.REST
+            stopped = Created(outcome="behind", reference=subject.reference, sentence=behind, until=until)
+        elif guard.recovered_since(wanted.epoch):
+            stopped = Created(outcome="superseded", reference=subject.reference)
+        else:
+            return None
+        return stopped.model_copy(update={"open_since": subject.open_since})
 
     async def _with_doubt(self, wanted: PostInvoice, subject: Subject, created: Created) -> Created:
         """The flow remembers what may be on its way: a store that is restored does not."""

@@ -16,7 +16,7 @@ from runtime.operations.recovering.decisions import record_decisions
 from runtime.operations.recovering.imports import StillRunning, unknown_imports
 from runtime.operations.recovering.invoices import Several, bring_back_invoices
 from runtime.operations.recovering.journals import bring_back_journals
-from runtime.operations.recovering.reviews import ask_forgotten_reviews
+from runtime.operations.recovering.second_looks import ask_forgotten_reviews, compare_again
 
 CLOCKS_APART: Final = dt.timedelta(hours=1)
 """Fusion and Temporal are read from this much before the given moment: their clocks are not ours."""
@@ -108,6 +108,7 @@ async def recover(
     asked = await ask_forgotten_reviews(parts)
     epoch = await parts.store.epochs.recovered(await parts.epochs.highest(), now=moment)
     await parts.epochs.announce(epoch)
+    await compare_again(parts, (*journals.documents, *invoices.documents), job, moment)
     return result.model_copy(update={"doubted": doubted, "asked_again": asked, "epoch": epoch})
 
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from support.postgres import new_database, plain, postgres_server
 from support.stack import FAST, Stack, open_stack
 from support.topology import DEV, KeepsStores, TemporalServer
 
+import activities.epochs
 from contracts.configuration import Configuration
 from runtime.parts import open_parts
 from store import Store, Vault
@@ -54,8 +56,13 @@ class Vintage:
             await snapshot(url, self.backup)
 
     @asynccontextmanager
-    async def restored(self) -> AsyncIterator[Stack]:
-        """The stack on the store of the backup; everything since is forgotten there, and only there."""
+    async def restored(
+        self, adjust: Callable[[Configuration], Configuration] = lambda configuration: configuration
+    ) -> AsyncIterator[Stack]:
+        """The stack on the store of the backup; everything since is forgotten there, and only there.
+
+        `adjust`: what was configured otherwise since.
+        """
         assert self.backup is not None
         async with AsyncExitStack() as stack:
             if self.new_store is None:
@@ -66,7 +73,7 @@ class Vintage:
                 async with Store.open(url, Vault(self.stack.keys)) as empty:
                     await empty.migrate()
                 await put_back(database, self.backup)
-            configuration = self.stack.configuration
+            configuration = adjust(self.stack.configuration)
             configuration = configuration.model_copy(
                 update={"store": configuration.store.model_copy(update={"url": url})}
             )
@@ -116,7 +123,7 @@ def database_server() -> Iterator[URL]:
         yield server
 
 
-def _patient(configuration: Configuration) -> Configuration:
+def patient(configuration: Configuration) -> Configuration:
     return with_fusion(configuration, import_timeout=3.0, settle=0.5, journal_import={"status_interval": 0.1})
 
 
@@ -127,8 +134,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
+def adjust() -> Callable[[Configuration], Configuration]:
+    """How a module's stacks are configured."""
+    return patient
+
+
+@pytest.fixture(autouse=True)
+def _short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document looks more often whether the store is recovered than it would in production."""
+    monkeypatch.setattr(activities.epochs, "REST", timedelta(seconds=1))
+
+
+@pytest.fixture
 async def vintage(
-    request: pytest.FixtureRequest, temporal_server: TemporalServer, tmp_path: Path
+    request: pytest.FixtureRequest,
+    temporal_server: TemporalServer,
+    tmp_path: Path,
+    adjust: Callable[[Configuration], Configuration],
 ) -> AsyncIterator[Vintage]:
     new_store: Callable[[], AbstractAsyncContextManager[URL]] | None = None
     if isinstance(temporal_server, KeepsStores):
@@ -141,6 +163,6 @@ async def vintage(
             database = await stack.enter_async_context(new_store())
             url = database.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
         opened = await stack.enter_async_context(
-            open_stack(temporal_server, tmp_path, store_url=url, imports=FAST, adjust=_patient)
+            open_stack(temporal_server, tmp_path, store_url=url, imports=FAST, adjust=adjust)
         )
         yield Vintage(stack=opened, directory=tmp_path, new_store=new_store)

@@ -1,27 +1,18 @@
 """Yesterday's store is restored, every webhook comes again and every poll runs: nothing is posted twice."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 
-import pytest
 from recovery.conftest import Vintage
+from recovery.redelivery import announce_all, poll, says_it_is_behind
 from support.proof import booked_once, clearance, no_journal_twice, nothing_left, ordinary, posted, sell
-from support.stack import Stack, eventually, journals_of
-from temporalio.client import WorkflowHandle
+from support.stack import eventually, journals_of
 
-import activities.epochs
 from contracts import names
-from contracts.flow import JournalGroupsInput, PollInput, State
-from contracts.steps import Polled
+from contracts.flow import JournalGroupsInput, OrderToJournalInput, State
 from runtime.operations.reconciliation import reconcile
 from runtime.operations.recovery import recover
+from runtime.parts import open_parts
 from sandbox.bigcommerce import US_SHOP, Shape, draft
-
-
-@pytest.fixture(autouse=True)
-def _short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A document looks more often whether the store is recovered than it would in production."""
-    monkeypatch.setattr(activities.epochs, "REST", timedelta(seconds=1))
 
 
 async def morning_since_backup(vintage: Vintage) -> tuple[list[int], list[int]]:
@@ -34,30 +25,6 @@ async def morning_since_backup(vintage: Vintage) -> tuple[list[int], list[int]]:
         after = await sell(stack, *(ordinary(seed) for seed in range(3, 8)))
         await posted(stack, after)
     return before, after
-
-
-async def announce_all(stack: Stack, orders: Iterable[int]) -> None:
-    for order in orders:
-        await stack.announce(order)
-
-
-async def poll(stack: Stack, flow: str = names.POLL_ORDERS, days: int | None = None) -> Polled:
-    handle: WorkflowHandle[object, Polled] = await stack.temporal.start_workflow(
-        flow,
-        PollInput(connection="bc-us", days=days),
-        id=f"{flow}-{stack.parts.clock():%H%M%S%f}",
-        task_queue=names.WORKFLOW_QUEUE,
-        result_type=Polled,
-    )
-    return await handle.result()
-
-
-async def says_it_is_behind(stack: Stack, order: int) -> None:
-    async def told() -> bool:
-        standing = await stack.state(order)
-        return "restored from a backup" in standing.sentence
-
-    await eventually(told, f"order {order} says that the store is behind")
 
 
 async def test_a_restored_store_posts_nothing_until_it_is_recovered(vintage: Vintage) -> None:
@@ -202,3 +169,37 @@ async def test_groups_that_began_before_the_restore_stop_as_well(vintage: Vintag
 
             await eventually(stopped, "the groups workflow says why it stands still")
         await handle.terminate()
+
+
+async def test_posting_goes_on_for_whoever_saw_more_than_the_keeper_was_told(vintage: Vintage) -> None:
+    """Creates raise the epoch more often than they tell it; workflows and live workers may have seen the last ones."""
+    await morning_since_backup(vintage)
+    async with vintage.restored() as stack:
+        untold = await stack.parts.epochs.kept() + 500
+        order_id = int(stack.shop().place(ordinary(60)).id)
+        await stack.temporal.start_workflow(
+            names.ORDER_TO_JOURNAL,
+            OrderToJournalInput(integration="shop-us", connection="bc-us", order_id=str(order_id), epoch=untold),
+            id=names.order_to_journal_id("bc-us", str(order_id)),
+            task_queue=names.WORKFLOW_QUEUE,
+        )
+        async with stack.worker():
+            await says_it_is_behind(stack, order_id)
+            assert await stack.parts.epochs.behind(untold), "the worker has seen it, too"
+            async with open_parts(stack.configuration, stack.keys, temporal=stack.temporal) as command:
+                result = await recover(command, command.clock() - timedelta(hours=12))
+            assert result.epoch > untold
+            await posted(stack, [order_id])
+        assert await stack.parts.store.epochs.recovered_at() is not None
+
+
+async def test_the_keeper_learns_of_a_recovery_although_no_worker_runs(vintage: Vintage) -> None:
+    await morning_since_backup(vintage)
+    async with vintage.restored() as stack:
+        result = await recover(stack.parts, stack.parts.clock() - timedelta(hours=12))
+        async with stack.worker():
+
+            async def told() -> bool:
+                return await stack.parts.epochs.kept() == result.epoch
+
+            await eventually(told, "the keeper remembers the recovery")

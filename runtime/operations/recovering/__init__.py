@@ -1,1 +1,1 @@
-"""What `ml-connector recover` reads back: journals, invoices, imports, people's decisions, reviews."""
+"""What `ml-connector recover` does, step by step: journals, invoices, imports, people's decisions, second looks."""

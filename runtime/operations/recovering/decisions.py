@@ -136,7 +136,10 @@ async def _directly(call: Callable[[], Awaitable[T]], /) -> T:
 async def _ask_again(
     parts: Collaborators, integration: Integration, found: Decided, sentence: str, now: dt.datetime, job: str
 ) -> None:
-    """In review, by the store and by a run that waits for a person: one that tries to post is replaced."""
+    """In review, by the store and by a run that waits for a person: one that tries to post is replaced.
+
+    What that one may have sent is not known then, so it counts as sent since the person decided.
+    """
     order, parked = found.order, found.order.parked
     problem = Problem(
         code="decision_lost",
@@ -154,14 +157,13 @@ async def _ask_again(
         names.SA_JOB: job,
     }
     await parts.store.recoveries.park(_review(integration, order, fingerprint, problems, now, job))
+    if await _waits(parts, _workflow_id(order)):
+        return
+    waiting = again.model_copy(update={"problems": problems, "since": now, "remapped": None})
+    open_since = order.open_since or again.since
     await parts.temporal.start_workflow(
         names.ORDER_TO_JOURNAL,
-        order.model_copy(
-            update={
-                "job": job,
-                "parked": again.model_copy(update={"problems": problems, "since": now, "remapped": None}),
-            }
-        ),
+        order.model_copy(update={"job": job, "parked": waiting, "open_since": open_since}),
         id=_workflow_id(order),
         task_queue=names.WORKFLOW_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
@@ -171,6 +173,13 @@ async def _ask_again(
         ),
         static_summary=f"Order {order.order_id} of {order.connection}, in review again",
     )
+
+
+async def _waits(parts: Collaborators, workflow_id: str) -> bool:
+    """Whether its newest run waits for a person already."""
+    state = f"{names.SA_STATE} = '{State.NEEDS_REVIEW}'"
+    query = f"WorkflowId = '{workflow_id}' AND ExecutionStatus = 'Running' AND {state}"
+    return (await parts.temporal.count_workflows(query)).count > 0
 
 
 def _review(

@@ -22,7 +22,7 @@ from contracts.journal import Problem
 from contracts.model import Frozen
 from contracts.receivable import NUMBER_LENGTH, ReferenceHome
 from store.recovered_creations import RecoveredCreation
-from store.rows import AuditEvent
+from store.rows import AuditEvent, PostingKey
 
 AT_ONCE: Final = 200
 """Invoices that are recorded in one transaction."""
@@ -49,6 +49,8 @@ class InvoicesRead(Frozen):
     """Invoices of ours."""
     brought_back: tuple[str, ...] = ()
     """References that the store did not know to be there."""
+    documents: tuple[PostingKey, ...] = ()
+    """Whose those are."""
     unreadable: tuple[str, ...] = ()
     """Numbers of invoices that look like ours and tell nobody whose they are."""
     several: tuple[Several, ...] = ()
@@ -64,6 +66,7 @@ async def bring_back_invoices(parts: Collaborators, since: dt.datetime, now: dt.
             found = InvoicesRead(
                 read=found.read + of_fusion.read,
                 brought_back=(*found.brought_back, *of_fusion.brought_back),
+                documents=(*found.documents, *of_fusion.documents),
                 unreadable=(*found.unreadable, *of_fusion.unreadable),
                 several=(*found.several, *of_fusion.several),
             )
@@ -91,12 +94,13 @@ async def _of_fusion(
             unreadable.append(invoice.transaction_number)
     recovered = _together(parts, ours, now)
     several = [Several(reference=one.reference, numbers=one.numbers) for one in recovered if one.numbers]
-    brought: list[str] = []
+    brought: list[RecoveredCreation] = []
     for start in range(0, len(recovered), AT_ONCE):
         brought += await _record(parts, recovered[start : start + AT_ONCE], now, job)
     return InvoicesRead(
         read=sum(map(len, ours.values())),
-        brought_back=tuple(brought),
+        brought_back=tuple(one.reference for one in brought),
+        documents=tuple(one.key for one in brought),
         unreadable=tuple(sorted(unreadable)),
         several=tuple(several),
     )
@@ -278,7 +282,7 @@ def _several(integration: Integration, document_id: str, reference: str, numbers
 
 async def _record(
     parts: Collaborators, recovered: Sequence[RecoveredCreation], now: dt.datetime, job: str
-) -> list[str]:
+) -> tuple[RecoveredCreation, ...]:
     brought = await parts.store.recoveries.bring_back_creations(recovered, job)
     for one in brought:
         integration = parts.configuration.integration(one.key.integration)
@@ -286,7 +290,7 @@ async def _record(
             invoice_cross_reference(integration, one.key.document_id, one.target_id, at=now)
         )
     await parts.store.audit.append([_event(one, job) for one in brought])
-    return [one.reference for one in brought]
+    return brought
 
 
 def _event(found: RecoveredCreation, job: str) -> AuditEvent:

@@ -25,6 +25,8 @@ class JournalsRead:
     def __init__(self) -> None:
         self.read = 0
         self.brought_back: list[str] = []
+        self.documents: list[PostingKey] = []
+        """Whose those are."""
         self.unreadable: list[str] = []
         self.seen: set[tuple[str, str]] = set()
         """Fusion connection and header key: several integrations may book through one journal source."""
@@ -76,6 +78,7 @@ async def _record(parts: Collaborators, batch: Sequence[RecoveredJournal], job: 
         return
     brought = await parts.store.recoveries.bring_back(batch, job)
     found.brought_back += [one.fate.reference for one in brought]
+    found.documents += [one.key for one in brought]
     await parts.store.audit.append([_event(one, job) for one in brought])
 
 
