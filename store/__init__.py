@@ -5,12 +5,13 @@
 
 from store.engine.database import StoreError, StoreUnavailable
 from store.keys.followed_keyring import FollowedKeyRing, follow_keys
-from store.keys.keyring import KeyMissing, KeyRing, KeyRingError
+from store.keys.keyring import KeyDiffers, KeyMissing, KeyRing, KeyRingError
 from store.keys.vault import Unsealable, Vault
 from store.store import Store, StoreOutdated
 
 __all__ = [
     "FollowedKeyRing",
+    "KeyDiffers",
     "KeyMissing",
     "KeyRing",
     "KeyRingError",

@@ -25,7 +25,7 @@ from store.engine.postgresql_database import PostgreSQLDatabase
 from store.engine.sqlite_database import SQLiteDatabase
 from store.epochs import Epochs
 from store.keys import secrets, tokens
-from store.keys.rewrapping import count_by_key, rewrap
+from store.keys.rewrapping import Rewrapped, count_by_key, rewrap
 from store.keys.secrets import Secrets
 from store.keys.tokens import Tokens
 from store.keys.vault import Vault
@@ -121,15 +121,13 @@ class Store:
         if found != wanted:
             raise StoreOutdated(found, wanted)
 
-    async def rewrap(self) -> int:
+    async def rewrap(self) -> Rewrapped:
         """Put everything that is sealed under the ring's current key; afterwards old keys may leave the ring.
 
-        Gives how many values changed. Raises `store.keys.keyring.KeyMissing` when an old key is gone too early.
+        What does not open, because its key is not in the ring or because it was altered, stays as it is and is told.
         """
-        changed = 0
-        for sealed in _SEALED:
-            changed += await rewrap(self._database, self._vault, sealed)
-        return changed
+        done = [await rewrap(self._database, self._vault, sealed) for sealed in _SEALED]
+        return Rewrapped(sum(one.changed for one in done), tuple(told for one in done for told in one.unreadable))
 
     async def verify_audit(self, tenant: str, *, kept: Collection[str] = ()) -> Verification:
         """Make every seal of a tenant's audit trail anew. `kept`: digests to look for, as somebody kept them."""
@@ -138,7 +136,8 @@ class Store:
     async def sealed_by_key(self) -> dict[str, dict[str, int]]:
         """How many values of which table are sealed under which key: key id -> table -> count.
 
-        Names keys that are not in the ring, too. Raises `Unsealable` for a damaged value.
+        Names keys that are not in the ring, too, and those that the ring has another one of under the same id
+        (`store.keys.rewrapping.ANOTHER`). Raises `Unsealable` for a damaged value.
         """
         by_key: dict[str, dict[str, int]] = {}
         for sealed in _SEALED:

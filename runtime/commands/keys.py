@@ -1,7 +1,9 @@
 """`ml-connector keys`: the key ring that encrypts secrets, payloads and evidence."""
 
+import hmac
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +13,13 @@ from temporalio.service import RPCError
 
 from contracts.configuration import Configuration
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, errors, fail, output, run
-from runtime.operations.key_usage import KeyUse, key_usage
+from runtime.operations.key_usage import KeyUse, called, key_usage
 from runtime.parts import open_store
 from runtime.temporal.connect import TemporalUnreachableError, connect
 from store import KeyRing
-from store.keys.keyring import KEY_FILE_VARIABLE, KEYS_VARIABLE
+from store.keys.key_file import change_key_file, locked
+from store.keys.keyring import DEFAULT_FILE, KEY_FILE_VARIABLE, KEYS_VARIABLE
+from store.keys.rewrapping import Rewrapped
 
 PATIENCE = 10.0
 """Seconds to wait for Temporal."""
@@ -50,10 +54,13 @@ def init(file: FileOption = None, show: PrintOption = False) -> None:
         typer.echo(f"{KEYS_VARIABLE}={ring.to_text()}")
         return
     path = _path(file)
-    if path.exists():
-        fail(f"{path} exists. `ml-connector keys rotate` adds a key to it; a new ring would lose everything sealed.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    ring.write(path)
+    with locked(path):
+        if path.exists():
+            fail(
+                f"{path} exists. `ml-connector keys rotate` adds a key to it; a new ring would lose everything sealed."
+            )
+        ring.write(path)
     _say(f"Wrote {path} with key {ring.current}. Back it up: without it nothing in the store can be read.")
     if os.environ.get(KEY_FILE_VARIABLE) != str(path):
         _say(f"  export {KEY_FILE_VARIABLE}={shlex.quote(str(path.absolute()))}")
@@ -65,30 +72,29 @@ def rotate(file: FileOption = None, show: PrintOption = False) -> None:
     Where processes do not all read the same file, use `keys add` and `keys use`: no process may meet a key that it does
     not know. Afterwards: `ml-connector keys rewrap`.
     """
-    ring = _ring(file).rotate()
-    if _put(ring, file, show=show):
+    ring = _change(KeyRing.rotate, file, show=show)
+    if not show:
         _say(f"Key {ring.current} is now current. {_known_from_now_on()} Then run `ml-connector keys rewrap`.")
 
 
 def add(file: FileOption = None, show: PrintOption = False) -> None:
     """Add a fresh key that is not used yet, so that every process knows it before one of them uses it."""
-    before = _ring(file)
-    ring = before.add()
-    if _put(ring, file, show=show):
-        [fresh] = set(ring.ids) - set(before.ids)
+    ring = _change(KeyRing.add, file, show=show)
+    if not show:
+        fresh = ring.ids[-1]
         _say(f"Key {fresh} is in the ring. Once every process knows it: `ml-connector keys use {fresh}`.")
 
 
 def use(key: KeyArgument, file: FileOption = None, show: PrintOption = False) -> None:
     """Seal with this key from now on. Old keys stay for what they sealed."""
-    ring = _holding(key, file).use(key)
-    if _put(ring, file, show=show):
+    _change(lambda ring: _with(key, ring).use(key), file, show=show)
+    if not show:
         _say(f"Key {key} is now current. {_known_from_now_on()} Then run `ml-connector keys rewrap`.")
 
 
-def list_keys() -> None:
+def list_keys(file: FileOption = None) -> None:
     """Show the ids of the keys in the ring. Never a key."""
-    ring = KeyRing.from_environment(os.environ)
+    ring = _ring(file)
     for key_id in ring.ids:
         since = f"  since {ring.since[key_id]:%Y-%m-%d %H:%M} UTC" if key_id in ring.since else ""
         output.print(f"{key_id}{'  (current)' if key_id == ring.current else ''}{since}", highlight=False)
@@ -98,14 +104,25 @@ def rewrap(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Put everything in the store under the current key.
 
     Old keys are still needed while Temporal keeps what was sealed with them: `ml-connector keys usage` says what.
+    What does not open stays as it is, stops nothing else, and is named; then the exit code is 1.
     """
     configuration = configured(config).configuration
+    ring = KeyRing.from_environment(os.environ)
 
-    async def work() -> int:
-        async with open_store(configuration, KeyRing.from_environment(os.environ)) as store:
+    async def work() -> Rewrapped:
+        async with open_store(configuration, ring) as store:
             return await store.rewrap()
 
-    output.print(f"Values put under the current key: {run(work())}.", highlight=False)
+    done = run(work())
+    output.print(f"Values put under the current key: {done.changed}.", highlight=False)
+    if not done.unreadable:
+        return
+    for one in done.unreadable:
+        rows = ", ".join(one.rows) + (f" and {one.count - len(one.rows)} more" if one.count > len(one.rows) else "")
+        told = f"{called(one.table, one.count)} (table {one.table}, {rows}): {one.reason}"
+        errors.print(told, highlight=False, markup=False, soft_wrap=True)
+    count = sum(one.count for one in done.unreadable)
+    fail(f"{count} {'value stays' if count == 1 else 'values stay'} as {'it was' if count == 1 else 'they were'}.")
 
 
 def usage(config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -139,8 +156,8 @@ def retire(
     force: Annotated[bool, typer.Option("--force", help="Drop it although something needs it.")] = False,
 ) -> None:
     """Drop an old key that nothing needs any more. Says what does, and refuses, unless forced."""
-    before = _holding(key, file)
-    ring = before.without(key)
+    before = _with(key, _ring(file))
+    before.without(key)  # the current key is refused before anybody is asked
     _may_be_written(show=show)
     reasons = _needed(configured(config).configuration, before, key)
     if reasons and not force:
@@ -149,7 +166,8 @@ def retire(
         fail("Nothing was changed. --force drops it all the same; keep a copy of the ring for the day you need it.")
     for reason in reasons:
         errors.print(f"Dropped although: {reason}", highlight=False, markup=False, soft_wrap=True)
-    if _put(ring, file, show=show):
+    _change(lambda now: _without(key, before, now), file, show=show)
+    if not show:
         _say(f"Key {key} is no longer in the ring. {_known_from_now_on()} Tokens that it signed are void.")
 
 
@@ -173,8 +191,26 @@ def _usage(configuration: Configuration, ring: KeyRing, *, temporal: bool = True
     return run(work())
 
 
-def _holding(key: str, file: Path | None) -> KeyRing:
-    ring = _ring(file)
+def _without(key: str, before: KeyRing, now: KeyRing) -> KeyRing:
+    """The ring as it is now without the key, if the key is still what it was when its use was looked at."""
+    if key == now.current or not _same(key, before, now):
+        fail(
+            f"Meanwhile somebody else changed key {key} in this key file, so what was found out about it does not hold "
+            "any more. Nothing was changed; run `ml-connector keys usage` and try again."
+        )
+    return now.without(key)
+
+
+def _same(key: str, before: KeyRing, now: KeyRing) -> bool:
+    purpose = "comparison"
+    return (
+        key in now
+        and before.since.get(key) == now.since.get(key)
+        and hmac.compare_digest(before.derive(key, purpose), now.derive(key, purpose))
+    )
+
+
+def _with(key: str, ring: KeyRing) -> KeyRing:
     if key not in ring:
         fail(f'There is no key "{key}" in the ring. Its keys are: {", ".join(ring.ids)}.', code=2)
     return ring
@@ -185,14 +221,14 @@ def _ring(file: Path | None) -> KeyRing:
     return KeyRing.from_environment(os.environ) if os.environ.get(KEYS_VARIABLE) else KeyRing.from_file(_path(file))
 
 
-def _put(ring: KeyRing, file: Path | None, *, show: bool) -> bool:
-    """Writes the ring back, or prints it and gives False."""
+def _change(change: Callable[[KeyRing], KeyRing], file: Path | None, *, show: bool) -> KeyRing:
+    """Writes the changed ring back, or only prints it, and gives it."""
     if show:
+        ring = change(_ring(file))
         typer.echo(f"{KEYS_VARIABLE}={ring.to_text()}")
-        return False
+        return ring
     _may_be_written(show=show)
-    ring.write(_path(file))
-    return True
+    return change_key_file(_path(file), change)
 
 
 def _may_be_written(*, show: bool) -> None:
@@ -205,7 +241,7 @@ def _known_from_now_on() -> str:
 
 
 def _path(file: Path | None) -> Path:
-    return file if file is not None else Path(".ml-connector") / "keys.json"
+    return file if file is not None else DEFAULT_FILE
 
 
 def _say(sentence: str) -> None:

@@ -48,9 +48,7 @@ class KeyUse:
         """Why it cannot be dropped, one sentence or two for each reason, with what to do."""
         told = []
         if self.stored:
-            parts = ", ".join(
-                _counted(count, *NAMES.get(table, (table, table))) for table, count in sorted(self.stored.items())
-            )
+            parts = ", ".join(called(table, count) for table, count in sorted(self.stored.items()))
             told.append(f"The store holds {parts} under it. `ml-connector keys rewrap` puts them under {current}.")
         if self.running:
             told.append(
@@ -108,6 +106,11 @@ def replaced_at(ring: KeyRing, key_id: str) -> dt.datetime | None:
 async def _closed(client: Client | None, ring: KeyRing, key_id: str) -> Closed | None:
     moment = replaced_at(ring, key_id)
     return None if moment is None or client is None else await closed_since(client, moment + LATE)
+
+
+def called(table: str, count: int) -> str:
+    """So many values of a table, as people say it: `2 secrets`."""
+    return _counted(count, *NAMES.get(table, (table, table)))
 
 
 def _counted(count: int, one: str, many: str) -> str:

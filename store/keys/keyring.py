@@ -10,8 +10,10 @@ import binascii
 import datetime as dt
 import json
 import os
+import re
+import shlex
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -20,8 +22,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEYS_VARIABLE: Final = "ML_CONNECTOR_KEYS"
 KEY_FILE_VARIABLE: Final = "ML_CONNECTOR_KEY_FILE"
+DEFAULT_FILE: Final = Path(".ml-connector") / "keys.json"
+"""Where `keys init` puts a ring unless told otherwise."""
 KEY_BYTES: Final = 32
 _ID_LIMIT: Final = 40
+_NUMBERED: Final = re.compile(r"k(\d{1,6})(?:-|$)")
 
 
 class KeyRingError(Exception):
@@ -33,6 +38,26 @@ class KeyMissing(KeyRingError):
 
     def __init__(self, key_id: str) -> None:
         super().__init__(f'Key "{key_id}" is not in the key ring. Put it back into {KEYS_VARIABLE} or the key file.')
+        self.key_id = key_id
+
+
+class KeyDiffers(KeyMissing):
+    """The ring has a key of this id, and it is not the one that something was sealed with."""
+
+    def __init__(self, key_id: str, *, certain: bool = True) -> None:
+        """`certain`: the sealed value itself says so. Else it may have been altered or moved instead."""
+        back = f"Put the right key back into {KEYS_VARIABLE} or the key file"
+        if certain:
+            sentence = (
+                f'The key ring holds another key under the id "{key_id}" than the one that this was sealed with. '
+                f"{back}, from your backup of the ring."
+            )
+        else:
+            sentence = (
+                f'A sealed value does not open: the key ring holds another key under the id "{key_id}", or the value '
+                f"was altered or moved to another row. {back}, or restore that row from a backup."
+            )
+        KeyRingError.__init__(self, sentence)
         self.key_id = key_id
 
 
@@ -56,7 +81,7 @@ class KeyRing:
         Raises `KeyRingError`.
         """
         for key_id, key in keys.items():
-            if not _acceptable_id(key_id):
+            if not acceptable_id(key_id):
                 raise KeyRingError(f"Key ids are 1 to {_ID_LIMIT} letters, digits, '-', '_' or '.': {key_id!r} is not.")
             if len(key) != KEY_BYTES:
                 raise KeyRingError(f'Key "{key_id}" has {len(key)} bytes; a key has {KEY_BYTES}.')
@@ -66,9 +91,10 @@ class KeyRing:
         self._edition = _Edition(dict(keys), current, known, {})
 
     @classmethod
-    def generate(cls, key_id: str = "k1") -> Self:
-        """A ring with one fresh random key."""
-        return cls({key_id: os.urandom(KEY_BYTES)}, key_id, {key_id: _now()})
+    def generate(cls, key_id: str | None = None) -> Self:
+        """A ring with one fresh random key. The default id is k1 and eight random digits, e.g. k1-7f3a09c2."""
+        named = _fresh_id(()) if key_id is None else key_id
+        return cls({named: os.urandom(KEY_BYTES)}, named, {named: _now()})
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -80,6 +106,12 @@ class KeyRing:
             return cls.from_text(text)
         if path := environment.get(KEY_FILE_VARIABLE, "").strip():
             return cls.from_file(Path(path))
+        if DEFAULT_FILE.exists():
+            # Taken unasked, it would depend on the directory with which keys something is sealed.
+            raise KeyRingError(
+                f"No key ring: set {KEYS_VARIABLE} or {KEY_FILE_VARIABLE}. There is a key file here:\n"
+                f"  export {KEY_FILE_VARIABLE}={shlex.quote(str(DEFAULT_FILE.absolute()))}"
+            )
         raise KeyRingError(
             f"No key ring: set {KEYS_VARIABLE} or {KEY_FILE_VARIABLE}. `ml-connector keys init` makes a new ring."
         )
@@ -139,7 +171,7 @@ class KeyRing:
         return self._edition.since
 
     def rotate(self, key_id: str | None = None) -> "KeyRing":
-        """A ring with one more fresh key, which becomes current. The default id counts on: k1, k2, ..."""
+        """A ring with one more fresh key, which becomes current. The default id counts on: k2-..., k3-..."""
         ring = self.add(key_id)
         [fresh] = set(ring.ids) - set(self.ids)
         return ring.use(fresh)
@@ -147,14 +179,10 @@ class KeyRing:
     def add(self, key_id: str | None = None) -> "KeyRing":
         """A ring with one more fresh key that seals nothing yet: for every process to learn it before `use`."""
         keys, current, since, _ = self._edition
-        if key_id is None:
-            number = len(keys) + 1
-            while f"k{number}" in keys:
-                number += 1
-            key_id = f"k{number}"
-        if key_id in keys:
-            raise KeyRingError(f'Key "{key_id}" is already in the ring.')
-        return KeyRing({**keys, key_id: os.urandom(KEY_BYTES)}, current, since)
+        named = _fresh_id(keys) if key_id is None else key_id
+        if named in keys:
+            raise KeyRingError(f'Key "{named}" is already in the ring.')
+        return KeyRing({**keys, named: os.urandom(KEY_BYTES)}, current, since)
 
     def use(self, key_id: str) -> "KeyRing":
         """A ring in which this key seals from now on. Raises `KeyMissing`."""
@@ -223,6 +251,13 @@ class KeyRing:
         return f"{type(self).__name__}(current={self.current!r}, ids={self.ids!r})"
 
 
+def _fresh_id(known: Collection[str]) -> str:
+    """An id that no other ring has either: a new ring after a loss must not pass for the lost one."""
+    numbers = (_NUMBERED.match(key_id) for key_id in known)
+    number = max((int(found[1]) for found in numbers if found), default=len(known)) + 1
+    return f"k{number}-{os.urandom(4).hex()}"
+
+
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
@@ -240,7 +275,7 @@ def _moments(content: object) -> dict[str, dt.datetime]:
     return moments
 
 
-def _acceptable_id(key_id: str) -> bool:
+def acceptable_id(key_id: str) -> bool:
     plain = key_id.replace("-", "").replace("_", "").replace(".", "")
     return 0 < len(key_id) <= _ID_LIMIT and plain.isalnum() and key_id.isascii()
 

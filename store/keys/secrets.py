@@ -6,7 +6,7 @@ import uuid
 from sqlalchemy import Connection, delete, func, insert, select
 
 from store.engine.database import Database
-from store.keys.rewrapping import Sealed, rewrap
+from store.keys.rewrapping import Sealed
 from store.keys.vault import Vault, binding
 from store.rows import SecretName
 from store.schema import secrets
@@ -110,7 +110,3 @@ class Secrets:
             return len(ids)
 
         return await self._database.write(unit)
-
-    async def rewrap_all(self) -> int:
-        """Put every value under the ring's current key. `Store.rewrap` does this for everything that is sealed."""
-        return await rewrap(self._database, self._vault, SEALED)

@@ -3,11 +3,13 @@
 
 Layout of a sealed value:
 
-    envelope:  version (1) | length of key id (1) | key id | wrap nonce (12) | wrapped data key (48)
+    envelope:  version (1) | length of key id (1) | key id | check (8) | wrap nonce (12) | wrapped data key (48)
     body:      nonce (12) | ciphertext and tag
 
 The data key is wrapped by a key derived from the ring; both layers are bound to the same place (`binding`), so a value
-copied to another row does not open. Rotation replaces the envelope and leaves the body as it is.
+copied to another row does not open. The check is derived from the ring's key as well: it tells a ring that holds
+another key under this id from a value that was altered. Version 1 has no check. Rotation replaces the envelope and
+leaves the body as it is.
 """
 
 import os
@@ -17,9 +19,11 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from store.keys.keyring import KEY_BYTES, KeyRing
+from store.keys.keyring import KEY_BYTES, KeyDiffers, KeyRing, acceptable_id
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+_CHECK: Final = {1: 0, 2: 8}
+"""Version -> bytes of the check."""
 _NONCE: Final = 12
 _WRAPPED: Final = KEY_BYTES + 16
 
@@ -27,9 +31,10 @@ _WRAPPED: Final = KEY_BYTES + 16
 class Unsealable(Exception):
     """A sealed value is damaged, or lies in another place than it was sealed for."""
 
-    def __init__(self) -> None:
+    def __init__(self, where: str = "") -> None:
+        named = f"A sealed value {where}" if where else "A sealed value"
         super().__init__(
-            "A sealed value does not open: it was altered or moved to another row. Restore that row from a backup, "
+            f"{named} does not open: it was altered or moved to another row. Restore that row from a backup, "
             "or set the secret again."
         )
 
@@ -58,7 +63,7 @@ class Vault:
         return self._envelope(aad, key) + nonce + AESGCM(key).encrypt(nonce, plaintext, aad)
 
     def open(self, aad: bytes, blob: bytes) -> bytes:
-        """Raises `Unsealable` (altered or moved) or `KeyMissing` (its key is not in the ring)."""
+        """Raises `Unsealable` (altered or moved), or `KeyMissing` (its key is not in the ring, or is another there)."""
         envelope, body = self.split(blob)
         key = self._unwrap(aad, envelope)
         try:
@@ -74,25 +79,47 @@ class Vault:
         return zlib.decompress(self.open(aad, blob)).decode()
 
     def key_id(self, blob: bytes) -> str:
-        """Which ring key wraps this value (works on the envelope alone, too)."""
+        """Which ring key wraps this value (works on the envelope alone, too). Raises `Unsealable`."""
+        header = self.header_of(blob)
         try:
-            if blob[0] != _VERSION:
-                raise Unsealable
-            return blob[2 : 2 + blob[1]].decode("ascii")
-        except (IndexError, UnicodeDecodeError):
+            key_id = header[2 : 2 + header[1]].decode("ascii")
+        except UnicodeDecodeError:
             raise Unsealable from None
+        if not acceptable_id(key_id):
+            raise Unsealable
+        return key_id
 
     def header(self, key_id: str | None = None) -> bytes:
-        """What every value begins with that is sealed under this key, or under the current one."""
+        """What every value begins with that is sealed under this key, or under the current one. Raises `KeyMissing`."""
         named = self._ring.current if key_id is None else key_id
-        return bytes((_VERSION, len(named))) + named.encode("ascii")
+        return bytes((_VERSION, len(named))) + named.encode("ascii") + self._check(named)
+
+    def header_of(self, blob: object) -> bytes:
+        """What this value shares with all others that are sealed under its key. Raises `Unsealable`."""
+        # A database without strict types may hand out a text where bytes were stored.
+        if not isinstance(blob, bytes) or len(blob) < 2 or blob[0] not in _CHECK:
+            raise Unsealable
+        end = 2 + blob[1] + _CHECK[blob[0]]
+        if len(blob) < end:
+            raise Unsealable
+        return blob[:end]
+
+    def holds(self, blob: bytes) -> bool:
+        """Whether the ring has the very key that wraps this value, as far as the value tells. Raises `Unsealable`."""
+        key_id = self.key_id(blob)
+        return key_id in self._ring and (blob[0] == 1 or self.header_of(blob) == self.header(key_id))
 
     def split(self, blob: bytes) -> tuple[bytes, bytes]:
-        """Envelope and body; joined they are the blob again."""
-        if len(blob) < 2:
-            raise Unsealable
-        end = 2 + blob[1] + _NONCE + _WRAPPED
+        """Envelope and body; joined they are the blob again. Raises `Unsealable`."""
+        end = len(self.header_of(blob)) + _NONCE + _WRAPPED
         return blob[:end], blob[end:]
+
+    def check_envelope(self, aad: bytes, envelope: bytes) -> None:
+        """Whether an envelope that is kept apart from its body opens. Raises as `open`."""
+        bare, more = self.split(envelope)
+        if more:
+            raise Unsealable
+        self._unwrap(aad, bare)
 
     def rewrap(self, aad: bytes, blob: bytes) -> bytes:
         """The same value under the current key. Takes a blob or a bare envelope."""
@@ -107,12 +134,22 @@ class Vault:
 
     def _unwrap(self, aad: bytes, envelope: bytes) -> bytes:
         key_id = self.key_id(envelope)
-        header_end = 2 + len(key_id)
-        header, rest = envelope[:header_end], envelope[header_end:]
+        header = self.header_of(envelope)
+        rest = envelope[len(header) :]
+        wrapping = self._wrapping_key(key_id)
+        if len(rest) != _NONCE + _WRAPPED:
+            raise Unsealable
+        if not self.holds(envelope):
+            raise KeyDiffers(key_id)
         try:
-            return self._wrapping_key(key_id).decrypt(rest[:_NONCE], rest[_NONCE:], header + aad)
-        except (InvalidTag, ValueError):
+            return wrapping.decrypt(rest[:_NONCE], rest[_NONCE:], header + aad)
+        except InvalidTag:
+            if envelope[0] == 1:
+                raise KeyDiffers(key_id, certain=False) from None
             raise Unsealable from None
+
+    def _check(self, key_id: str) -> bytes:
+        return self._ring.derive(key_id, "vault-check")[: _CHECK[_VERSION]]
 
     def _wrapping_key(self, key_id: str) -> AESGCM:
         return AESGCM(self._ring.derive(key_id, "vault"))

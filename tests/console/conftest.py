@@ -106,7 +106,7 @@ def serve() -> Serve:
 
     @contextlib.asynccontextmanager
     async def serving(*, keys: KeyRing | None = None, **console: Any) -> AsyncIterator[Desk]:
-        ring, clock = keys or KeyRing.generate(), Clock()
+        ring, clock = keys or KeyRing.generate("k1"), Clock()
         settings = configuration(**console)
         app = create_app(ConsoleParts(settings, ring, EncryptionCodec(ring), NAMESPACE, now=clock))
         base = str(settings.console.url or "http://127.0.0.1:8081")

@@ -28,7 +28,7 @@ def database_server() -> Iterator[URL]:
 
 @pytest.fixture(scope="session")
 def ring() -> KeyRing:
-    return KeyRing.generate()
+    return KeyRing.generate("k1")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from store import FollowedKeyRing, KeyMissing, KeyRing, KeyRingError, Unsealable, Vault, follow_keys
+from store import FollowedKeyRing, KeyDiffers, KeyMissing, KeyRing, KeyRingError, Vault, follow_keys
 
 
 class Clock:
@@ -22,12 +22,12 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_rotation_is_taken_up_without_a_restart(path: Path) -> None:
-    first = KeyRing.generate()
+    first = KeyRing.generate("k1")
     first.write(path)
     clock = Clock()
     process = Vault(FollowedKeyRing(path, clock=clock))
     old = process.seal(b"place", b"value")
-    first.rotate().write(path)
+    first.rotate("k2").write(path)
     assert process.key_id(process.seal(b"place", b"value")) == "k1", "it looks once a second"
     clock.now += 2
     assert process.key_id(process.seal(b"place", b"value")) == "k2"
@@ -36,16 +36,16 @@ def test_a_rotation_is_taken_up_without_a_restart(path: Path) -> None:
 
 
 def test_what_a_faster_process_sealed_with_the_new_key_opens_at_once(path: Path) -> None:
-    first = KeyRing.generate()
+    first = KeyRing.generate("k1")
     first.write(path)
     slow = Vault(FollowedKeyRing(path, clock=Clock()))
-    rotated = first.rotate()
+    rotated = first.rotate("k2")
     rotated.write(path)
     assert slow.open(b"place", Vault(rotated).seal(b"place", b"value")) == b"value"
 
 
 def test_a_lost_key_is_named_and_found_when_it_is_put_back(path: Path) -> None:
-    both = KeyRing.generate().rotate()
+    both = KeyRing.generate("k1").rotate("k2")
     both.without("k1").write(path)
     process = Vault(FollowedKeyRing(path, clock=Clock()))
     sealed = Vault(both.use("k1")).seal(b"place", b"value")
@@ -62,7 +62,7 @@ def test_a_wrong_key_that_is_replaced_by_the_right_one_is_not_remembered(path: P
     clock = Clock()
     process = Vault(FollowedKeyRing(path, clock=clock))
     sealed = Vault(right).seal(b"place", b"value")
-    with pytest.raises(Unsealable):
+    with pytest.raises(KeyDiffers, match='another key under the id "k1"'):
         process.open(b"place", sealed)
     right.write(path)
     clock.now += 2
@@ -74,7 +74,7 @@ def test_a_wrong_key_that_is_replaced_by_the_right_one_is_not_remembered(path: P
 def test_a_file_that_cannot_be_read_leaves_the_ring_in_use_and_is_reported_once(
     path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ring = KeyRing.generate()
+    ring = KeyRing.generate("k1")
     ring.write(path)
     clock = Clock()
     process = FollowedKeyRing(path, clock=clock)
@@ -91,7 +91,7 @@ def test_a_file_that_cannot_be_read_leaves_the_ring_in_use_and_is_reported_once(
     [record] = caplog.records
     assert str(path) in record.getMessage()
     path.unlink(missing_ok=True)
-    ring.rotate().write(path)
+    ring.rotate("k2").write(path)
     clock.now += 2
     assert process.current == "k2"
 
@@ -102,7 +102,7 @@ def test_a_process_does_not_start_without_a_ring(path: Path) -> None:
 
 
 def test_the_file_is_followed_and_the_variable_is_not(path: Path) -> None:
-    ring = KeyRing.generate()
+    ring = KeyRing.generate("k1")
     ring.write(path)
     assert isinstance(follow_keys({"ML_CONNECTOR_KEY_FILE": str(path)}), FollowedKeyRing)
     fixed = follow_keys({"ML_CONNECTOR_KEY_FILE": str(path), "ML_CONNECTOR_KEYS": KeyRing.generate("v1").to_text()})
@@ -110,7 +110,7 @@ def test_the_file_is_followed_and_the_variable_is_not(path: Path) -> None:
 
 
 def test_threads_that_seal_during_rotations_never_mix_keys(path: Path) -> None:
-    ring = KeyRing.generate()
+    ring = KeyRing.generate("k1")
     ring.write(path)
     clock = Clock()
     process = Vault(FollowedKeyRing(path, clock=clock))
@@ -136,9 +136,9 @@ def test_threads_that_seal_during_rotations_never_mix_keys(path: Path) -> None:
 
 
 def test_a_ring_remembers_since_when_a_key_is_current(path: Path) -> None:
-    ring = KeyRing.generate()
+    ring = KeyRing.generate("k1")
     assert set(ring.since) == {"k1"}
-    added = ring.add()
+    added = ring.add("k2")
     assert (added.current, added.ids, set(added.since)) == ("k1", ("k1", "k2"), {"k1"})
     used = added.use("k2")
     assert used.since["k2"] >= used.since["k1"]
@@ -152,7 +152,7 @@ def test_a_ring_remembers_since_when_a_key_is_current(path: Path) -> None:
 
 
 def test_a_ring_written_before_that_was_remembered_is_read(path: Path) -> None:
-    ring = KeyRing.generate()
+    ring = KeyRing.generate("k1")
     ring.write(path)
     for since in ('"since": {}', '"since": 7', '"since": {"k1": "yesterday", "k9": 3}'):
         text = path.read_text()

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from store import FollowedKeyRing, KeyMissing, KeyRing, Store, Unsealable, Vault
+from store.keys import rewrapping
 
 
 async def seal_everywhere(store: Store, name: str) -> None:
@@ -48,8 +49,9 @@ async def test_values_under_a_key_that_is_gone_are_counted_and_named(url: str, s
     assert (await store.sealed_by_key())["lost"] == {"secrets": 1}
     with pytest.raises(KeyMissing, match='"lost"'):
         await store.secrets.get("acme", name, "token")
-    with pytest.raises(KeyMissing, match='"lost"'):
-        await store.rewrap()
+    (told,) = (await store.rewrap()).unreadable
+    assert (told.table, told.count) == ("secrets", 1)
+    assert told.reason.startswith('Key "lost" is not in the key ring.')
     async with Store.open(url, Vault(lost)) as other:
         assert await other.secrets.get("acme", name, "token") == ["value"]
         await other.secrets.remove_old("acme", name, "token", keep=0)
@@ -77,8 +79,56 @@ async def test_a_damaged_value_is_an_error_with_a_remedy_and_not_a_loop(url: str
     await store.secrets.put("acme", name, "token", "value")
     sql = text("UPDATE secrets SET sealed = :sealed WHERE connection = :name")
     await store._database.write(lambda at: at.execute(sql, {"sealed": b"\x01\x20abc", "name": name}) and None)
-    with pytest.raises(Unsealable, match="Restore that row from a backup"):
+    with pytest.raises(Unsealable, match=r"in table secrets, row .*Restore that row from a backup"):
         await store.sealed_by_key()
+    await store.secrets.remove_old("acme", name, "token", keep=0)
+
+
+async def test_values_that_do_not_open_stop_no_other_and_are_named(
+    url: str, store: Store, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rewrapping, "_BATCH", 2)
+    monkeypatch.setattr(rewrapping, "EXAMPLES", 2)
+    names = [uuid.uuid4().hex[:8] for _ in range(9)]
+    lost = KeyRing.generate("lost")
+    async with Store.open(url, Vault(lost)) as other:
+        for name in names[:3]:
+            await other.secrets.put("acme", name, "token", "value")
+    for name in names[3:]:
+        await seal_everywhere(store, name)
+    damage = text("UPDATE secrets SET sealed = :sealed WHERE connection = :name")
+    vault = Vault(ring)
+    moved = vault.seal(b"elsewhere", b"value")
+    await store._database.write(lambda at: at.execute(damage, {"sealed": moved, "name": names[3]}) and None)
+    find = text("SELECT id FROM secrets WHERE connection = :name")
+    damaged = await store._database.read(lambda at: at.scalar(find, {"name": names[3]}))
+
+    rotated = ring.rotate(f"new-{names[0]}")
+    async with Store.open(url, Vault(rotated)) as worker:
+        done = await worker.rewrap()
+        assert done.changed >= 2 * len(names[3:]) - 1
+        by_reason = {one.reason.split(".")[0]: one for one in done.unreadable}
+        gone = by_reason['Key "lost" is not in the key ring']
+        assert (gone.table, gone.count, len(gone.rows)) == ("secrets", 3, 2)
+        altered = by_reason["A sealed value does not open: it was altered or moved to another row"]
+        assert (altered.table, altered.count, altered.rows) == ("secrets", 1, (damaged,))
+        assert (await worker.rewrap()).changed == 0
+        for name in names[4:]:
+            assert await worker.secrets.get("acme", name, "token") == [f"value of {name}"]
+        for name in names:
+            await worker.secrets.remove_old("acme", name, "token", keep=0)
+        await worker.deliveries.inbox_done([one.id for one in await worker.deliveries.inbox_claim(50, "test")])
+    async with Store.open(url, Vault(rotated.use(ring.current))) as worker:
+        await worker.rewrap()
+
+
+async def test_values_under_another_key_of_the_same_id_are_counted_apart(url: str, store: Store, ring: KeyRing) -> None:
+    name = uuid.uuid4().hex[:8]
+    async with Store.open(url, Vault(KeyRing.generate(ring.current))) as other:
+        await other.secrets.put("acme", name, "token", "value")
+    assert (await store.sealed_by_key())[f"{ring.current} (another key)"] == {"secrets": 1}
+    (told,) = (await store.rewrap()).unreadable
+    assert told.reason.startswith(f'The key ring holds another key under the id "{ring.current}"')
     await store.secrets.remove_old("acme", name, "token", keep=0)
 
 

@@ -1,10 +1,12 @@
 import json
+import re
 import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from store import KeyMissing, KeyRing, KeyRingError, Unsealable, Vault
+from store import KeyDiffers, KeyMissing, KeyRing, KeyRingError, Unsealable, Vault
 from store.keys.vault import binding
 
 
@@ -18,7 +20,7 @@ def test_the_first_key_of_the_environment_is_current() -> None:
 
 def test_a_key_file_is_private_and_reads_back(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
-    ring = KeyRing.generate().rotate()
+    ring = KeyRing.generate("k1").rotate("k2")
     ring.write(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     read = KeyRing.from_environment({"ML_CONNECTOR_KEY_FILE": str(path)})
@@ -37,11 +39,14 @@ def test_a_key_file_is_private_and_reads_back(tmp_path: Path) -> None:
         ({"ML_CONNECTOR_KEYS": "k1:!!"}, "not valid base64"),
         ({"ML_CONNECTOR_KEYS": "k1:c2hvcnQ="}, "5 bytes"),
         ({"ML_CONNECTOR_KEYS": "k 1:c2hvcnQ="}, "letters"),
-        ({"ML_CONNECTOR_KEYS": f"{KeyRing.generate().to_text()},{KeyRing.generate().to_text()}"}, "twice"),
+        ({"ML_CONNECTOR_KEYS": f"{KeyRing.generate('k1').to_text()},{KeyRing.generate('k1').to_text()}"}, "twice"),
         ({"ML_CONNECTOR_KEY_FILE": "/nowhere/keys.json"}, "does not exist"),
     ],
 )
-def test_a_ring_that_cannot_be_read_says_why(environment: dict[str, str], sentence: str) -> None:
+def test_a_ring_that_cannot_be_read_says_why(
+    environment: dict[str, str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # no key file lies here
     with pytest.raises(KeyRingError, match=sentence):
         KeyRing.from_environment(environment)
 
@@ -56,7 +61,7 @@ def test_a_malformed_key_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_keys_are_never_shown(tmp_path: Path) -> None:
-    ring = KeyRing.generate()
+    ring = KeyRing.generate("k1")
     path = tmp_path / "keys.json"
     ring.write(path)
     secret = json.loads(path.read_text())["keys"]["k1"]
@@ -66,7 +71,7 @@ def test_keys_are_never_shown(tmp_path: Path) -> None:
 
 
 def test_a_key_derives_another_one_per_purpose_and_context() -> None:
-    ring = KeyRing.generate()
+    ring = KeyRing.generate("k1")
     derived = {ring.derive("k1", "codec"), ring.derive("k1", "codec", "a"), ring.derive("k1", "vault", b"a")}
     assert {len(one) for one in derived} == {32}
     assert len(derived) == 3
@@ -122,3 +127,56 @@ def test_rewrapping_changes_the_envelope_and_keeps_the_body() -> None:
     assert Vault(ring.without("a")).open(b"place", rewrapped) == b"value"
     with pytest.raises(KeyMissing, match='"a"'):
         Vault(ring.without("a")).open(b"place", blob)
+
+
+def test_no_two_rings_name_their_keys_the_same() -> None:
+    """A new ring after a loss must not pass for the lost one."""
+    first, second = KeyRing.generate(), KeyRing.generate()
+    assert first.current != second.current
+    assert re.fullmatch(r"k1-[0-9a-f]{8}", first.current)
+    third = first.rotate().rotate()
+    assert [one.partition("-")[0] for one in third.ids] == ["k3", "k1", "k2"]
+    assert third.without(third.ids[1]).rotate().current.startswith("k4-")
+    assert KeyRing.generate("mine").rotate().current.startswith("k2-")
+
+
+def test_another_key_under_the_same_id_is_told_from_a_value_that_was_altered() -> None:
+    lost, new = Vault(KeyRing.generate("k1")), Vault(KeyRing.generate("k1"))
+    blob = lost.seal(b"place", b"value")
+    with pytest.raises(
+        KeyDiffers, match='another key under the id "k1" than the one that this was sealed with'
+    ) as told:
+        new.open(b"place", blob)
+    assert told.value.key_id == "k1"
+    assert isinstance(told.value, KeyMissing), "whatever waits for a missing key waits for the right one"
+    assert (lost.holds(blob), new.holds(blob)) == (True, False)
+    envelope, _ = lost.split(blob)
+    with pytest.raises(KeyDiffers):
+        new.check_envelope(b"place", envelope)
+    lost.check_envelope(b"place", envelope)
+    for altered in (blob[:-1] + bytes((blob[-1] ^ 1,)), blob[:20] + bytes((blob[20] ^ 1,)) + blob[21:]):
+        with pytest.raises(Unsealable):
+            lost.open(b"place", altered)
+    for other in (b"", envelope[:-1], envelope + b"x"):
+        with pytest.raises(Unsealable):
+            lost.check_envelope(b"place", other)
+
+
+FIRST_LAYOUT = b"\x01\x02k1"
+"""Version, length of the key's id, the id; no check."""
+
+
+def test_a_value_of_the_first_layout_opens_and_its_failure_names_both_causes() -> None:
+    """Values in stores that an earlier version wrote name no more of their key than its id."""
+    ring = KeyRing.generate("k1")
+    nonce, data_key = b"n" * 12, b"d" * 32
+    wrapped = AESGCM(ring.derive("k1", "vault")).encrypt(nonce, data_key, FIRST_LAYOUT + b"place")
+    blob = FIRST_LAYOUT + nonce + wrapped + nonce + AESGCM(data_key).encrypt(nonce, b"value", b"place")
+    vault = Vault(ring)
+    assert vault.open(b"place", blob) == b"value"
+    assert not blob.startswith(vault.header()), "it is rewrapped although its key is current"
+    rewrapped = vault.rewrap(b"place", blob)
+    assert rewrapped.startswith(vault.header())
+    assert vault.open(b"place", rewrapped) == b"value"
+    with pytest.raises(KeyDiffers, match='another key under the id "k1", or the value was altered or moved'):
+        Vault(KeyRing.generate("k1")).open(b"place", blob)

@@ -175,7 +175,7 @@ async def open_stack(
     ),
 ) -> AsyncIterator[Stack]:
     """Twins, a namespace and a store of their own; without `store_url` the store that goes with the server."""
-    keys = KeyRing.generate()
+    keys = KeyRing.generate("k1")
     namespace = await new_namespace(server, keys)
     async with AsyncExitStack() as stack:
         if store_url is None:
