@@ -43,6 +43,8 @@ class Fault(StrEnum):
     SEAL_CHANGED = "seal_changed"
     SEAL_REMOVED = "seal_removed"
     KEY_MISSING = "key_missing"
+    ORIGINAL_UNREADABLE = "original_unreadable"
+    """The event is as it was sealed; the envelope that holds the key of its original was removed or altered."""
 
 
 class Finding(Frozen):
@@ -65,7 +67,7 @@ class Verification(Frozen):
     tenant: str
     seals: int
     events: int
-    """Events that lie between the first and the last seal's ends."""
+    """Events up to the end of the last seal."""
     first: Instant | None
     last: Instant | None
     """When the first and the last of them happened."""

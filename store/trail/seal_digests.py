@@ -10,7 +10,8 @@ import hashlib
 import hmac
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Text, cast
+from sqlalchemy import ColumnElement, Table, type_coerce
+from sqlalchemy.types import NullType
 
 from store.schema import audit_events
 from store.trail.audit_rows import Seal
@@ -21,17 +22,33 @@ NOTHING: Final = "0" * 64
 MARK_BYTES: Final = 16
 """Of one event in a seal's list of marks: its id, and the first 8 bytes of its HMAC."""
 
-_PLAIN: Final = ("id", "tenant", "connection", "kind", "document_id", "at", "action", "sentence")
-_SEALED: Final = ("job", "payload_id", "payload")
-
-COVERED: Final[tuple[ColumnElement[Any], ...]] = (
-    *(audit_events.c[name] for name in _PLAIN),
-    # As it was written, not as it is read: two texts may mean the same to us and not to others.
-    cast(audit_events.c.details, Text).label("details"),
-    *(audit_events.c[name] for name in _SEALED),
+_NAMES: Final = (
+    "id",
+    "tenant",
+    "connection",
+    "kind",
+    "document_id",
+    "at",
+    "action",
+    "sentence",
+    "details",
+    "job",
+    "payload_id",
+    "payload",
 )
 """What a seal of this version covers, in this order."""
-_NAMES: Final = (*_PLAIN, "details", *_SEALED)
+
+
+def as_stored(table: Table, *names: str) -> tuple[ColumnElement[Any], ...]:
+    """Columns as they were written, not as they are read: two texts may mean the same to us and not to others.
+
+    And what somebody wrote there who is not us need not be readable as anything.
+    """
+    return tuple(type_coerce(table.c[name], NullType()).label(name) for name in names)
+
+
+EVENT: Final = as_stored(audit_events, *_NAMES, "payload_key")
+"""What `Digest.add` reads of an event, and its envelope."""
 
 
 class Digest:
@@ -44,7 +61,7 @@ class Digest:
         self._marks = bytearray()
 
     def add(self, row: Any) -> None:
-        """`row` has the columns `COVERED`."""
+        """`row` has the columns `EVENT`."""
         mark = hmac.digest(self._key, b"event" + _fields(*(getattr(row, name) for name in _NAMES)), "sha256")
         place = row.id.to_bytes(8, signed=True)
         self._whole.update(place + mark)
@@ -64,7 +81,7 @@ class Digest:
 def agrees(seal: Seal, digest: Digest) -> bool:
     """Whether the events that were added are those that were sealed. Closes the digest."""
     found = digest.close(first_id=seal.first_id, last_id=seal.last_id, count=seal.count, sealed_at=seal.sealed_at)
-    return hmac.compare_digest(found, seal.digest)
+    return hmac.compare_digest(found.encode(), seal.digest.encode())
 
 
 def read_marks(marks: bytes) -> dict[int, bytes]:
@@ -76,6 +93,17 @@ def read_marks(marks: bytes) -> dict[int, bytes]:
     }
 
 
+def well_formed(marks: bytes, count: int) -> bool:
+    """Whether a sealer could have made this list for so many events: whole marks, each once, in the order of ids."""
+    ids = list(read_marks(marks))
+    return len(marks) == count * MARK_BYTES and len(ids) == count and ids == sorted(ids)
+
+
+def as_text(moment: dt.datetime) -> str:
+    """A moment as databases without a type for it keep it."""
+    return moment.astimezone(dt.UTC).isoformat(timespec="microseconds")
+
+
 def _fields(*values: Any) -> bytes:
     """Each with its length before it, so that no two different rows have the same bytes."""
     parts = []
@@ -84,7 +112,8 @@ def _fields(*values: Any) -> bytes:
             parts.append(b"\x00")
             continue
         if isinstance(value, dt.datetime):
-            value = value.isoformat(timespec="microseconds")
-        content = value if isinstance(value, bytes) else str(value).encode()
-        parts.append(b"\x01" + len(content).to_bytes(8) + content)
+            value = as_text(value)
+        is_bytes = isinstance(value, bytes)
+        content = value if is_bytes else str(value).encode()
+        parts.append((b"\x02" if is_bytes else b"\x01") + len(content).to_bytes(8) + content)
     return b"".join(parts)

@@ -23,7 +23,7 @@ from store.keys.rewrapping import Sealed
 from store.keys.vault import Unsealable, Vault, binding
 from store.schema import audit_events, audit_heads, audit_seals
 from store.trail.audit_rows import Seal, Tail
-from store.trail.seal_digests import COVERED, NOTHING, VERSION, Digest
+from store.trail.seal_digests import EVENT, NOTHING, VERSION, Digest, as_stored
 
 BATCH: Final = 5000
 """Events under one seal at most: what one verification step holds of them is their marks, 80 kB."""
@@ -70,8 +70,6 @@ class Head:
     last_id: int
 
 
-LOWEST: Final = -(2**63)
-"""Below every id, also of those that nobody but a forger gives."""
 START: Final = Head(number=0, digest=NOTHING, last_id=0)
 
 
@@ -124,7 +122,7 @@ class Seals:
         """The newest seal that was ever made. Raises `HeadLost`, `store.keys.keyring.KeyMissing`."""
         heads, seals = audit_heads.c, audit_seals.c
         statement = select(
-            select(heads.sealed).where(heads.tenant == tenant).scalar_subquery(),
+            select(*as_stored(audit_heads, "sealed")).where(heads.tenant == tenant).scalar_subquery(),
             select(seals.number).where(seals.tenant == tenant).limit(1).exists(),
         )
         sealed, any_seal = await self._database.read(lambda at: at.execute(statement).one())
@@ -158,11 +156,11 @@ class Seals:
 
         return await self._database.read(unit)
 
-    async def tail(self, tenant: str, after: int) -> Tail:
-        """The events behind id `after`."""
+    async def tail(self, tenant: str, after: int | None) -> Tail:
+        """The events behind id `after`; all of them behind `None`."""
         events = audit_events.c
         statement = select(func.count(), func.min(events.at, type_=events.at.type)).where(
-            events.tenant == tenant, events.id > after
+            events.tenant == tenant, *(() if after is None else (events.id > after,))
         )
         count, oldest = await self._database.read(lambda at: at.execute(statement).one())
         return Tail(count=count, oldest=oldest)
@@ -192,8 +190,11 @@ class Seals:
         record = json.dumps({"number": number, "digest": seal.digest, "last_id": last_id}).encode()
         moved = {"tenant": tenant, "sealed": self._vault.seal(head_binding(tenant), record)}
 
+        taken = select(audit_seals.c.number).where(audit_seals.c.tenant == tenant, audit_seals.c.number == number)
+
         def unit(connection: Connection) -> bool:
-            if connection.execute(self._insert, row).first() is None:
+            # SQLite's protection refuses a second row before ON CONFLICT is asked; there, nobody writes in between.
+            if connection.execute(taken).first() or connection.execute(self._insert, row).first() is None:
                 return False
             connection.execute(self._move, moved)
             return True
@@ -224,15 +225,20 @@ class Seals:
 
 
 async def events_between(
-    database: Database, tenant: str, after: int, last: int, limit: int | None = None
+    database: Database, tenant: str, after: int | None, last: int | None, limit: int | None = None
 ) -> AsyncIterator[Any]:
-    """Rows of a tenant with ids above `after` up to `last`, in their order, as `COVERED`; read in chunks."""
+    """Rows of a tenant with ids above `after` up to `last`, in their order, as `EVENT`; read in chunks.
+
+    `None` is no bound. Raises `StoreFault` where the database cannot read what somebody wrote into it.
+    """
     events = audit_events.c
     left = limit
     while left is None or left > 0:
-        bounds: tuple[ColumnElement[bool], ...] = (events.tenant == tenant, events.id > after, events.id <= last)
+        bounds: list[ColumnElement[bool]] = [events.tenant == tenant]
+        bounds += [] if after is None else [events.id > after]
+        bounds += [] if last is None else [events.id <= last]
         size = CHUNK if left is None else min(CHUNK, left)
-        chunk = select(*COVERED).where(*bounds).order_by(events.id).limit(size)
+        chunk = select(*EVENT).where(*bounds).order_by(events.id).limit(size)
         rows = await rows_of(database, chunk)
         for row in rows:
             yield row
