@@ -43,20 +43,7 @@ class Documents(ReviewedDocuments):
         self._settle = insert.on_conflict_do_update(
             index_elements=[kept.connection, kept.kind, kept.id],
             set_={
-                **{
-                    name: given[name]
-                    for name in (
-                        "tenant",
-                        "integration",
-                        "fingerprint",
-                        "state",
-                        "reason",
-                        "problems",
-                        "job",
-                        "decided_by",
-                        "at",
-                    )
-                },
+                **{name: given[name] for name in _REPLACED},
                 # A replica of the shop may answer with an older stamp than one seen before; what was seen stays seen.
                 "modified_at": case((kept.modified_at > given.modified_at, kept.modified_at), else_=given.modified_at),
             },
