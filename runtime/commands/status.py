@@ -98,6 +98,7 @@ def print_standing(stands: Standing, console: Console) -> None:
     )
     _print_noteworthy_invoices(stands, console)
     _print_sources(stands, console)
+    _print_trails(stands, console)
 
 
 def _print_integration(one: IntegrationStanding, now: dt.datetime, console: Console) -> None:
@@ -174,6 +175,19 @@ def _print_sources(stands: Standing, console: Console) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _print_trails(stands: Standing, console: Console) -> None:
+    for trail in stands.trails:
+        waiting = "everything is sealed"
+        if trail.oldest is not None:
+            events = "1 event" if trail.unsealed == 1 else f"{trail.unsealed:,} events"
+            waiting = f"{events} not sealed yet, the oldest for {age(stands.at - trail.oldest)}"
+        console.print(f"Audit trail of {trail.tenant}: {waiting}", highlight=False, soft_wrap=True)
+        if trail.overdue:
+            console.print(
+                f"    [bold red]Sealing has stopped.[/] {escape(trail.sentence)}", highlight=False, soft_wrap=True
+            )
 
 
 def _print_alarms(stands: Standing, console: Console) -> None:

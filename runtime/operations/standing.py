@@ -14,6 +14,7 @@ from contracts.configuration import BigCommerceConnection, Configuration
 from contracts.flow import State
 from contracts.model import Frozen, Instant
 from runtime.operations.connection_standing import ConnectionStanding, connection_standings
+from runtime.operations.trail_standing import TrailStanding, trail_standings
 from store import Store
 from store.creating.creation import CreationCount, CreationRow
 from store.overview import DocumentCount
@@ -70,6 +71,8 @@ class Standing(Frozen):
     inbox_oldest: Instant | None
     connections: tuple[ConnectionStanding, ...]
     polls: tuple[PollStanding, ...]
+    trails: tuple[TrailStanding, ...] = ()
+    """By tenant: what of the audit trail is not sealed yet."""
     temporal: str = ""
     """Why Temporal could not be asked; empty when it answered."""
 
@@ -110,6 +113,7 @@ async def standing(
                 if isinstance(one, BigCommerceConnection)
             ]
         ),
+        trails=await trail_standings(store, configuration, now),
         temporal=silence,
     )
 

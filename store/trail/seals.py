@@ -165,6 +165,12 @@ class Seals:
         count, oldest = await self._database.read(lambda at: at.execute(statement).one())
         return Tail(count=count, oldest=oldest)
 
+    async def unsealed(self, tenant: str) -> Tail:
+        """The events behind the newest seal that is there. Needs no key, and says nothing about what is sealed."""
+        seals = audit_seals.c
+        newest = select(func.max(seals.last_id)).where(seals.tenant == tenant)
+        return await self.tail(tenant, await self._database.read(lambda at: at.scalar(newest)))
+
     async def _make(self, tenant: str, head: Head, newest: int, now: dt.datetime, limit: int) -> Seal | None:
         """`None`: somebody else made the seal of this number."""
         number, key = head.number + 1, os.urandom(KEY_BYTES)

@@ -1,6 +1,7 @@
 """`ml-connector audit verify` and `audit seal`, as an auditor types them."""
 
 import asyncio
+import datetime as dt
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from runtime.cli import application, main
 from runtime.commands import common
-from store import KeyRing, Store, Vault
+from store import KeyRing, KeyRingError, Store, Vault
 
 Write = Callable[..., Path]
 
@@ -32,7 +33,10 @@ class Office:
         }
 
     def __call__(self, *arguments: str) -> Result:
-        return CliRunner().invoke(application(), ["audit", *arguments], env=self.environment)
+        return self.typed("audit", *arguments)
+
+    def typed(self, *arguments: str) -> Result:
+        return CliRunner().invoke(application(), arguments, env=self.environment)
 
     def act(self, work: Callable[[Store], Awaitable[Any]]) -> Any:
         async def on_store() -> Any:
@@ -49,7 +53,7 @@ def office(written: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     url = f"sqlite+aiosqlite:///{tmp_path}/store.db"
-    yield Office(written(more=f'[store]\nurl = "{url}"\n'), url)
+    yield Office(written(more=f'[store]\nurl = "{url}"\n[temporal]\naddress = "127.0.0.1:1"\n'), url)
     logging.captureWarnings(False)
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -108,6 +112,60 @@ def test_a_digest_that_no_seal_has_is_an_error(office: Office) -> None:
     assert told.exit_code == 1
     assert f"No seal has the digest {'ab' * 32}" in told.output
     assert json.loads(office("verify", "--json", "--kept", "ab" * 32).stdout)["kept_missing"] == ["ab" * 32]
+
+
+def test_another_key_of_the_same_id_is_a_lost_key_and_names_what_to_do(office: Office) -> None:
+    """A new ring after a loss, its key called as the lost one was."""
+
+    async def prepare(store: Store) -> None:
+        await tell(store, "acme", "1", payload="original")
+        await seal_all(store, "acme")
+
+    office.act(prepare)
+    office.environment["ML_CONNECTOR_KEYS"] = KeyRing.generate(office.keys.current).to_text()
+    told = office("verify")
+    assert told.exit_code == 1
+    assert "Audit seal 1 of tenant acme cannot be verified: The key ring holds another key under the id" in told.output
+    assert "from your backup of the ring." in " ".join(told.output.split())
+    assert "was changed" not in told.output
+    assert "removed or altered" not in told.output
+    sealing = office("seal")
+    assert isinstance(sealing.exception, KeyRingError)
+    assert f'another key under the id "{office.keys.current}"' in str(sealing.exception)
+
+
+def test_status_says_how_much_is_not_sealed_and_warns_when_sealing_has_stopped(office: Office) -> None:
+    now = dt.datetime.now(dt.UTC)
+    office.act(lambda store: tell(store, "acme", "1", at=now))
+    told = office.typed("status")
+    assert told.exit_code == 0, told.output
+    assert "Audit trail of acme: 1 event not sealed yet, the oldest for" in told.output
+    assert "Sealing has stopped." not in told.output
+
+    office.act(lambda store: tell(store, "acme", "2", at=now - dt.timedelta(minutes=20)))
+    office.act(lambda store: tell(store, "gone", "1", at=now - dt.timedelta(days=2)))
+    told = office.typed("status")
+    assert told.exit_code == 0, told.output
+    assert "Audit trail of acme: 2 events not sealed yet, the oldest for 20 min" in told.output
+    assert "Sealing has stopped. The audit trail of tenant acme is to be sealed every 300 s and is not." in told.output
+    assert "whether the schedule audit-sealing:acme is paused" in told.output
+    assert "Audit trail of gone: 1 event not sealed yet, the oldest for 2 days" in told.output
+    assert "Tenant gone is not in the configuration any more" in told.output
+    acme, gone = json.loads(office.typed("status", "--json").stdout)["trails"]
+    assert (acme["tenant"], acme["unsealed"], acme["overdue"]) == ("acme", 2, True)
+    assert acme["sentence"] in told.output
+    assert dt.datetime.fromisoformat(acme["oldest"]) == now - dt.timedelta(minutes=20)
+    assert (gone["tenant"], gone["overdue"]) == ("gone", True)
+
+    office("seal")
+    told = office.typed("status")
+    assert "Audit trail of acme: everything is sealed" in told.output
+    assert "Sealing has stopped." not in told.output
+    # Its record is gone: nothing more is sealed, and without the key of the ring it is said all the same.
+    office.act(lambda store: tell(store, "acme", "3", at=now - dt.timedelta(minutes=20)))
+    office.act(lambda store: tamper(store, "DELETE FROM audit_heads"))
+    office.environment["ML_CONNECTOR_KEYS"] = KeyRing.generate("other").to_text()
+    assert "Audit trail of acme: 1 event not sealed yet, the oldest for 20 min" in office.typed("status").output
 
 
 def test_tenants_that_left_the_configuration_are_verified_too(office: Office) -> None:
