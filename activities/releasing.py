@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from temporalio import activity
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.collaborators import Collaborators
+from activities.parked import parked_document
 from activities.trail import job_of
 from contracts import names
 from contracts.causes import mapping_heals
@@ -47,7 +49,7 @@ class ReleasingActivities:
 
         async def tell(row: DocumentRow) -> bool:
             async with room:
-                return await self._signal(names.order_to_journal_id(row.connection, row.id), remapped)
+                return await self._signal(row, remapped)
 
         async with asyncio.TaskGroup() as tasks:
             asked = [(row, tasks.create_task(tell(row))) for row in rows]
@@ -55,14 +57,34 @@ class ReleasingActivities:
         await self._parts.store.audit.append_once([self._event(row, wanted) for row in released])
         return len(released)
 
-    async def _signal(self, workflow_id: str, remapped: Remapped) -> bool:
-        """False: its workflow is gone; a decision begins it anew."""
+    async def _signal(self, row: DocumentRow, remapped: Remapped) -> bool:
+        """False: it is not in review any more."""
+        workflow_id = names.order_to_journal_id(row.connection, row.id)
         try:
             await self._parts.temporal.get_workflow_handle(workflow_id).signal(names.REMAPPED, remapped)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
+            return await self._begin_anew(row, remapped)
+        return True
+
+    async def _begin_anew(self, row: DocumentRow, remapped: Remapped) -> bool:
+        """Its workflow is gone, e.g. with Temporal's database: the review begins anew, and is told at once."""
+        run = await parked_document(self._parts.store, row.connection, row.id)
+        if run is None:
             return False
+        await self._parts.temporal.start_workflow(
+            run.flow,
+            run.given,
+            id=run.id,
+            task_queue=names.WORKFLOW_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            start_signal=names.REMAPPED,
+            start_signal_args=[remapped],
+            search_attributes=run.search_attributes,
+            static_summary=run.summary,
+        )
         return True
 
     def _event(self, row: DocumentRow, wanted: ReleaseReviews) -> AuditEvent:

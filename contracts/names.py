@@ -98,8 +98,9 @@ def audit_sealing_id(tenant: str) -> str:
     return f"{AUDIT_SEALING}:{tenant}"
 
 
-def release_review_id(mapping_set: str, version: int) -> str:
-    return f"{RELEASE_REVIEW}:{mapping_set}:{version}"
+def release_review_id(mapping_set: str, version: int, generation: int) -> str:
+    """`generation` tells apart the times at which a version came into effect."""
+    return f"{RELEASE_REVIEW}:{mapping_set}:{version}:{generation}"
 
 
 def journal_reference(tenant: str, connection: str, kind: str, document_id: str, purpose: str, ordinal: int) -> str:

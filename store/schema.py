@@ -93,6 +93,16 @@ mapping_sets = Table(
     PrimaryKeyConstraint("id", "version"),
 )
 
+mappings_in_effect = Table(
+    "mappings_in_effect",
+    metadata,
+    Column("integration", String(40), primary_key=True),
+    Column("mapping_set", String(40), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("since", UtcInstant, nullable=False),
+)
+
 wakeups = Table(
     "wakeups",
     metadata,

@@ -10,6 +10,7 @@ from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateR
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.parked import problems_of_document
 from contracts import names
 from contracts.causes import Cause, Choice, leading_cause
 from contracts.configuration import Configuration
@@ -17,7 +18,7 @@ from contracts.flow import Decided, Decision
 from contracts.journal import Problem
 from contracts.model import Frozen, Instant
 from runtime.operations.decided_before import ATTEMPT, next_attempt
-from runtime.operations.lost_reviews import decide_anew, problem_of_group, problems_of_document
+from runtime.operations.lost_reviews import decide_anew, problem_of_group
 from runtime.temporal.starting import OUTAGES
 from store import Store
 from store.rows import DocumentRow, GroupRow, GroupState

@@ -26,6 +26,6 @@ async def releases(open_stage: Open) -> None:
         )
         with patched(workflows.release_review, AFTERWARDS=SECOND):
             await register_mapping_sets(stack.temporal, parts)
-            await stage.closed(names.release_review_id("retail", 2))
-        await stage.save("reviews-released", names.release_review_id("retail", 2))
+            await stage.closed(names.release_review_id("retail", 2, 1))
+        await stage.save("reviews-released", names.release_review_id("retail", 2, 1))
         await stage.parked(order_flow(order_id), renewals=1)

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from replay.stage import with_integration
 from support.parking import ANTIQUES, deployed, park_directly, park_unmapped, trail, with_version
 from support.stack import Stack, eventually, journals_of
-from temporalio.service import RPCError
 from temporalio.testing import ActivityEnvironment
 
 from activities import releasing
 from activities.releasing import ReleasingActivities
 from contracts import names
-from contracts.flow import Decided, Decision, State
+from contracts.flow import Decided, Decision, Remapped, State
 from contracts.steps import ReleaseReviews
 from sandbox.bigcommerce import US_SHOP, Shape, draft
+from store.rows import DocumentRow
 
-JOB = names.release_review_id("retail", 2)
+JOB = names.release_review_id("retail", 2, 1)
 
 
 async def decide(stack: Stack, order_id: int, **given: Any) -> None:
@@ -76,22 +77,84 @@ async def test_what_the_new_version_does_not_cover_comes_back_and_says_so(stack:
 
         await eventually(told, "it is in review again, by the new version")
         await stack.in_state(order_id, State.NEEDS_REVIEW)
-    # Another start of the same version, or of an older one, releases nothing.
+    # Another start of the same version releases nothing.
     again = await runs(stack, order_id)
     async with deployed(stack, with_version(stack.configuration, 2)) as newer, newer.worker():
         pass
+    assert await releases(stack) == [JOB]
+    assert await runs(stack, order_id) == again
+
+
+async def releases(stack: Stack) -> list[str]:
+    found = [one async for one in stack.temporal.list_workflows(f'WorkflowType = "{names.RELEASE_REVIEW}"')]
+    return sorted(one.id for one in found)
+
+
+async def test_a_version_that_is_taken_back_and_deployed_again_releases_each_time(stack: Stack) -> None:
+    """Version 2 has the rule; version 1 comes back for an hour, and what it parks waits for nothing but version 2."""
+    newer = with_version(stack.configuration, 2, ANTIQUES)
     async with stack.worker():
         pass
-    found = [one async for one in stack.temporal.list_workflows(f'WorkflowType = "{names.RELEASE_REVIEW}"')]
-    assert [one.id for one in found] == [JOB]
-    assert await runs(stack, order_id) == again
+    async with deployed(stack, newer) as second, second.worker():
+        pass
+    async with stack.worker():
+        (order_id,) = await park_unmapped(stack, 1)
+    async with deployed(stack, newer) as second, second.worker():
+        assert (await stack.result(order_id)).state is State.POSTED
+        (event,) = await trail(stack, order_id, "released")
+        assert event.job == names.release_review_id("retail", 2, 3)
+
+
+async def test_an_integration_that_is_given_a_registered_set_releases_what_waits_there(stack: Stack) -> None:
+    """The other set was configured, and used by nobody, since long ago."""
+    retail = stack.configuration.mapping_sets[0]
+    other = with_version(stack.configuration, 1, ANTIQUES).mapping_sets[0].model_copy(update={"id": "antiquarian"})
+    both = stack.configuration.model_copy(update={"mapping_sets": (*stack.configuration.mapping_sets, other)})
+    switched = with_integration(both, "shop-us", mapping_set="antiquarian")
+    async with deployed(stack, both) as first, first.worker():
+        (order_id,) = await park_unmapped(first, 1)
+        assert stack.configuration.integration("shop-us").mapping_set == retail.id
+    async with deployed(stack, switched) as second, second.worker():
+        assert (await stack.result(order_id)).state is State.POSTED
+        (event,) = await trail(stack, order_id, "released")
+        assert event.job == names.release_review_id("antiquarian", 1, 1)
+
+
+async def test_reviews_whose_workflows_are_gone_are_released_as_well(stack: Stack) -> None:
+    """Temporal's database is lost: the store alone knows what waits. Who was decided about meanwhile is left alone."""
+    async with stack.worker():
+        orders = await park_unmapped(stack, 3)
+    for order_id in orders:
+        workflow_id = names.order_to_journal_id("bc-us", str(order_id))
+        await stack.temporal.get_workflow_handle(workflow_id).terminate("lost")
+    *waiting, decided = orders
+    row = await stack.parts.store.documents.get("bc-us", "order", str(decided))
+    assert row is not None
+
+    async with deployed(stack, with_version(stack.configuration, 2, ANTIQUES)) as newer:
+        told = ReleasingActivities(newer.parts)
+        await newer.parts.store.documents.settle(row.model_copy(update={"state": State.SKIPPED, "decided_by": "dana"}))
+        assert await told._signal(row, Remapped(mapping_set="retail", version=2)) is False
+        async with newer.worker():
+            for order_id in waiting:
+                assert await posted(stack, order_id)
+                (event,) = await trail(stack, order_id, "released")
+                assert event.job == JOB
+    assert await trail(stack, decided, "released") == []
+
+
+async def posted(stack: Stack, order_id: int) -> bool:
+    async def there() -> bool:
+        row = await stack.parts.store.documents.get("bc-us", "order", str(order_id))
+        return row is not None and row.state is State.POSTED
+
+    return bool(await eventually(there, f"order {order_id} is posted"))
 
 
 async def test_a_first_start_releases_nothing(stack: Stack) -> None:
     async with stack.worker():
         pass
-    with pytest.raises(RPCError, match="not found"):
-        await stack.temporal.get_workflow_handle(names.release_review_id("retail", 1)).describe()
+    assert await releases(stack) == []
 
 
 class Died(BaseException):
@@ -107,11 +170,11 @@ async def test_an_attempt_goes_on_where_the_worker_before_it_died(
     told: list[str] = []
     signal = ReleasingActivities._signal
 
-    async def counted(self: ReleasingActivities, workflow_id: str, remapped: Any) -> bool:
-        told.append(workflow_id)
+    async def counted(self: ReleasingActivities, row: DocumentRow, remapped: Any) -> bool:
+        told.append(row.id)
         if len(told) == 25:
             raise Died
-        return await signal(self, workflow_id, remapped)
+        return await signal(self, row, remapped)
 
     monkeypatch.setattr(ReleasingActivities, "_signal", counted)
     wanted = ReleaseReviews(mapping_set="retail", version=2, integrations=("shop-us",), job=JOB)
@@ -126,7 +189,7 @@ async def test_an_attempt_goes_on_where_the_worker_before_it_died(
     second = ActivityEnvironment()
     second.info = dataclasses.replace(second.info, heartbeat_details=heard[-1], attempt=2)
     assert await second.run(released, wanted) == 35
-    assert {one.rsplit(":", 1)[1] for one in told} == set(ids)
+    assert set(told) == set(ids)
     assert len(told) <= 35 + 10
     events = await asyncio.gather(*(trail(stack, one, "released") for one in ids))
     assert [len(one) for one in events] == [1] * 35

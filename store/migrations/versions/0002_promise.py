@@ -21,6 +21,7 @@ def upgrade() -> None:
     op.add_column("epochs", sa.Column("recovered_at", INSTANT, nullable=True))
     _creations()
     _workers()
+    _mappings_in_effect()
     _audit_seals()
     _protect_audit()
 
@@ -81,6 +82,18 @@ def _workers() -> None:
         sa.Column("started_at", INSTANT, nullable=False),
         sa.Column("seen_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", "scope", name=op.f("pk_workers")),
+    )
+
+
+def _mappings_in_effect() -> None:
+    op.create_table(
+        "mappings_in_effect",
+        sa.Column("integration", sa.String(length=40), nullable=False),
+        sa.Column("mapping_set", sa.String(length=40), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.Column("since", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("integration", name=op.f("pk_mappings_in_effect")),
     )
 
 
