@@ -351,7 +351,7 @@ async def test_a_channel_that_is_switched_books_no_sale_a_second_time(
             await posted(stack, [booked])
         async with worker_with(stack, switched):
             await edit(stack, booked, 4)
-            standing = await in_review(stack, booked, "posted_elsewhere")
+            standing = await in_review(stack, booked, "edited_after_posting")
             assert f"acme/bc-us/order/{booked}/sale/1" in standing.problems[0].sentence
             assert invoices_of(stack, booked) == []
             (billed_now,) = await sell(stack, ordinary(16))
@@ -360,7 +360,7 @@ async def test_a_channel_that_is_switched_books_no_sale_a_second_time(
             assert (await stack.result(booked)).state is State.SKIPPED
         async with stack.worker():
             await edit(stack, billed_now, 4)
-            standing = await in_review(stack, billed_now, "posted_elsewhere")
+            standing = await in_review(stack, billed_now, "edited_after_posting")
             assert number_of(billed_now) in standing.problems[0].sentence
             assert journals_of(stack.fusion, billed_now) == []
             await decide(stack, billed_now, "mark_posted", target_id=number_of(billed_now))
