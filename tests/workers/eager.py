@@ -12,10 +12,13 @@ import runtime.worker
 
 WIDE_OPEN = 1000.0
 """Times a connection's limit, what the server lets through."""
-LONGEST_STEP = timedelta(minutes=1)
-"""Steps wait for their turn, so they last longer than where nothing is limited."""
+STEPS = 6
+"""Of a connection at once in a worker: enough to use up its part, few enough that each soon has its turn again."""
+LONGEST_STEP = timedelta(minutes=5)
+"""As delivered: steps wait for their turn, and none is given up while it does."""
 
 if __name__ == "__main__":
     setattr(runtime.worker, "STEADY", WIDE_OPEN)  # noqa: B010 -- a constant
+    setattr(runtime.worker, "VENDOR_STEPS", STEPS)  # noqa: B010
     setattr(crash.boundaries, "LONGEST_STEP", LONGEST_STEP)  # noqa: B010
     crash.mortal.main()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,11 @@ from clients.oracle_fusion.rest import WINDOW as FUSION_WINDOW
 from sandbox.fusion.twin import TOKEN_PATH
 from sandbox.kit.calls import Call
 
-SHOP_LIMIT = 600
+SHOP_LIMIT = 300
 """Calls of the American shop in any 30 seconds."""
-FUSION_LIMIT = 600
+FUSION_LIMIT = 300
 """Calls of the pod in any 60 seconds."""
-ORDERS = 700
+ORDERS = 400
 """More than the limits let through before the test ends."""
 PRESSED = 0.7
 """Of a limit, what the fullest window holds at least: less, and the test would prove nothing."""
@@ -64,7 +65,7 @@ async def crew(quick_server: TemporalServer, eager: Nursery, store_url: str, tmp
         yield opened
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 async def test_no_window_exceeds_a_limit_while_workers_come_and_go(
     crew: Crew, say: Callable[[str], None], record_property: Callable[[str, object], None]
@@ -83,6 +84,9 @@ async def test_no_window_exceeds_a_limit_while_workers_come_and_go(
     await working(crew, 52)
     crew.workers[1].resume()
     await working(crew, 80)
+    with suppress(AssertionError):
+        # On a machine that is busy with other things it takes longer until the limits are felt.
+        await eventually(lambda: is_pressed(crew), "both limits are felt", patience=120)
 
     for worker in crew.workers:
         assert '"processes": 3' in worker.text()
@@ -101,6 +105,11 @@ async def test_no_window_exceeds_a_limit_while_workers_come_and_go(
     assert crew.store("bc-us").quota.refused == 0
 
 
+def is_pressed(crew: Crew) -> bool:
+    shop, fusion = load_of(shop_calls(crew), SHOP_WINDOW), load_of(fusion_calls(crew), FUSION_WINDOW)
+    return shop.fullest >= PRESSED * SHOP_LIMIT and fusion.fullest >= PRESSED * FUSION_LIMIT
+
+
 def shop_calls(crew: Crew) -> list[Call]:
     return crew.stack.shops.calls.matching(path=f"^/stores/{crew.store('bc-us').profile.store_hash}/")
 
@@ -117,4 +126,4 @@ async def working(crew: Crew, until: float) -> None:
         calls = shop_calls(crew)
         return bool(calls) and (crew.stack.shops.clock.now() - calls[0].at).total_seconds() >= until
 
-    await eventually(passed, f"{until:.0f} s of calls", patience=until + 60)
+    await eventually(passed, f"{until:.0f} s of calls", patience=until + 180)
