@@ -9,7 +9,7 @@ from typing import Final
 from crash.books import CUSTOMERS, INVOICES
 from crash.mornings import announced_morning
 from crash.posting import Posting
-from crash.settings import Setting
+from crash.settings import Setting, patient
 from crash.strikes import AtBoundary, Call
 
 from sandbox.fusion.receivables.demo import AUTOMATIC_SOURCE, EU_UNIT, INVOICE_TYPE, MANUAL_SOURCE, US_UNIT
@@ -25,12 +25,13 @@ CREATE: Final = Call(
 AFTER_MARK: Final = "store/creation_mark/after"
 
 
-def billed(home: str, source: str) -> Setting:
-    """Both shops are billed in Receivables, the reference in this home."""
+def billed(home: str, source: str, toml: tuple[tuple[str, str], ...] = ()) -> Setting:
+    """Both shops are billed in Receivables, the reference in this home; `toml` as in `Setting`."""
     billing = f'transaction_source = "{source}", transaction_type = "{INVOICE_TYPE}", reference_home = "{home}"'
     units = {US_UNIT: CUSTOMERS["bc-us"], EU_UNIT: CUSTOMERS["bc-eu"]}
     return Setting(
         f"invoices by {home}",
+        toml,
         amended=(
             ('channels = [{ id = "1",', 'channels = [{ id = "1", target = "receivable",'),
             *(
@@ -56,9 +57,10 @@ NUMBERED: Final = Posting(
         "store/creation_confirmed/before",
     ),
     books=INVOICES,
-    setting=billed("transaction_number", MANUAL_SOURCE),
+    setting=billed("transaction_number", MANUAL_SOURCE, patient(hours=1)),
     decisions=0,
 )
+"""Fusion refuses a duplicate, so what was announced and never sent is sent again, and nobody is asked."""
 
 REFERENCED: Final = replace(
     NUMBERED,

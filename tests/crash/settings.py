@@ -14,7 +14,7 @@ HURRY: Final[Mapping[str, str]] = {
     "import_timeout": "3.0\ncreate_timeout = 3.0",
     "settle": "0.5",
     "status_interval": "0.1",
-    "flush_after": "0.3\nreread_after = 0.7\nunknown_limit = 0.0015",  # hours: five seconds
+    "flush_after": "0.3\nreread_after = 0.7\nunknown_limit = 0.006",  # hours: twenty seconds
     "quiet_period": "0.1",
     "cron": '"0 4 1 1 *"\nsweep_cron = "0 5 1 1 *"',  # polls run when a test asks for one
 }
@@ -55,6 +55,12 @@ def with_flush(seconds: float, more: str = "") -> tuple[tuple[str, str], ...]:
     """A setting whose groups wait longer; `more`: further lines of the import policy."""
     usual = HURRY["flush_after"]
     return (("flush_after", usual.replace("0.3", str(seconds) + more, 1)),)
+
+
+def patient(hours: float) -> tuple[tuple[str, str], ...]:
+    """A setting whose sends are looked for so long before a person is asked."""
+    usual = HURRY["flush_after"]
+    return (("flush_after", re.sub(r"(?<=unknown_limit = )[0-9.]+", str(hours), usual)),)
 
 
 def write_settings(path: Path, amended: Sequence[tuple[str, str]] = (), **settings: str) -> int:

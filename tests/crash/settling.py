@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from crash.desk import operate
 from crash.lane import SETTLED
-from crash.scene import Scene
+from crash.scene import QUERY, Scene
 from support.stack import eventually
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from contracts.flow import State
+from contracts.flow import FlowResult, State
 
 PAUSE: Final = 0.3
 """Seconds between two looks of the operator."""
@@ -69,8 +70,15 @@ async def _nobody_waits(scene: Scene) -> bool:
 
 
 async def _has_ended(scene: Scene, workflow_id: str) -> bool:
-    standing = await scene.standing(workflow_id)
-    return standing is not None and standing.state in ENDED
+    """By what its newest run left behind: a question to it would have a worker replay all of it."""
+    try:
+        handle = scene.lane.stack.temporal.get_workflow_handle(workflow_id, result_type=FlowResult)
+        if (await handle.describe()).status is not WorkflowExecutionStatus.COMPLETED:
+            return False
+        result: FlowResult = await handle.result(rpc_timeout=QUERY)
+    except (RPCError, TimeoutError):
+        return False
+    return result.state in ENDED
 
 
 async def _left(scene: Scene) -> str:
