@@ -9,11 +9,11 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.engine import make_url
 from support.audit_trail import NOW, event, seal_all, tamper, tell
 
-from store import KeyMissing, KeyRing, Store, Vault
+from store import KeyDiffers, KeyMissing, KeyRing, Store, Vault
 from store.engine.database import StoreFault
 from store.schema import audit_events, audit_seals
 from store.trail import seals
@@ -126,10 +126,13 @@ async def test_an_event_that_commits_late_is_waited_for(store: Store, url: str, 
         await slow.close()
     sealed = await sealing
     assert sealed is not None
-    assert sealed.count == 2
+    # The slow one has the lowest id. Of those written meanwhile, as many are sealed as were there when it was looked.
+    assert sealed.count >= 2
+    lowest = select(func.min(audit_events.c.id)).where(audit_events.c.tenant == fresh)
+    assert sealed.first_id == await store._database.read(lambda at: at.scalar(lowest))
     trail = await store.verify_audit(fresh)
     assert trail.intact
-    assert (trail.events, trail.tail.count) == (2, 2)
+    assert trail.events + trail.tail.count == 4
 
 
 async def test_a_writer_that_never_ends_keeps_the_tail_open_and_is_named(
@@ -156,14 +159,59 @@ async def test_a_writer_that_never_ends_keeps_the_tail_open_and_is_named(
         "UPDATE audit_seals SET digest = 'nothing'",
         "UPDATE audit_seals SET marks = key",
         "DELETE FROM audit_seals",
+        "UPDATE audit_events SET sentence = 'Nothing happened.'",
+        "UPDATE audit_events SET id = id + 1000",
+        "UPDATE audit_events SET payload_key = NULL",
+        "UPDATE audit_events SET payload_key = (SELECT payload FROM audit_events WHERE payload IS NOT NULL LIMIT 1) "
+        "WHERE payload_key IS NULL",
     ],
 )
-async def test_the_database_refuses_to_rewrite_a_seal(store: Store, fresh: str, statement: str) -> None:
-    await tell(store, fresh, "1")
+async def test_the_database_refuses_to_rewrite_what_is_sealed(store: Store, fresh: str, statement: str) -> None:
+    await tell(store, fresh, "1", payload="original")
+    await tell(store, fresh, "2")
     await store.seals.seal(fresh)
     with pytest.raises(StoreFault):
         await store._database.write(lambda at: at.execute(text(statement)) and None)
     assert (await store.verify_audit(fresh)).intact
+
+
+EVENT = "tenant, connection, kind, document_id, at, action, sentence, details, job"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"INSERT OR REPLACE INTO audit_events (id, {EVENT}) SELECT id, {EVENT} FROM audit_events",  # noqa: S608
+        f"REPLACE INTO audit_events (rowid, {EVENT}) SELECT id, {EVENT} FROM audit_events",  # noqa: S608
+        "UPDATE audit_events SET rowid = id + 1000",
+        "UPDATE OR REPLACE audit_events SET id = id + 1",
+        "INSERT OR REPLACE INTO audit_seals SELECT * FROM audit_seals",
+        "INSERT OR REPLACE INTO audit_seals "
+        "SELECT tenant, number + 100, first_id, last_id, count, previous, digest, version, sealed_at, key, marks "
+        "FROM audit_seals",
+        "UPDATE audit_seals SET rowid = rowid + 1, count = 7",
+    ],
+)
+async def test_sqlite_refuses_what_goes_past_triggers_elsewhere(store: Store, fresh: str, statement: str) -> None:
+    if store._database.dialect != "sqlite":
+        pytest.skip("SQL of SQLite")
+    await tell(store, fresh, "1", "2")
+    await store.seals.seal(fresh)
+    with pytest.raises(StoreFault):
+        await store._database.write(lambda at: at.execute(text(statement)) and None)
+    assert (await store.verify_audit(fresh)).intact
+
+
+async def test_a_forged_row_does_not_keep_sqlite_from_adding_events(store: Store, fresh: str) -> None:
+    """SQLite's triggers see -1 as the id of a row that gets its id only then."""
+    await tell(store, fresh, "1")
+    await tamper(
+        store,
+        f"INSERT INTO audit_events (id, {EVENT}) SELECT -1, {EVENT} FROM audit_events WHERE tenant = :tenant",  # noqa: S608
+        tenant=fresh,
+    )
+    await tell(store, fresh, "2")
+    await tamper(store, "DELETE FROM audit_events WHERE id = -1")
 
 
 async def test_rotation_and_rewrapping_leave_every_seal_as_it_is(
@@ -198,6 +246,25 @@ async def test_without_its_key_a_seal_is_told_as_not_verifiable(store: Store, ur
         assert all('Key "k1" is not in the key ring' in finding.sentence for finding in trail.findings)
         assert trail.events == 2
         with pytest.raises(KeyMissing, match="k1"):
+            await stranger.seals.seal(fresh)
+
+
+async def test_another_key_under_the_same_id_is_a_missing_key_and_not_tampering(
+    store: Store, url: str, ring: KeyRing, fresh: str
+) -> None:
+    await tell(store, fresh, "1", "2", payload="original")
+    await store.seals.seal(fresh)
+    async with Store.open(url, Vault(KeyRing.generate(ring.current))) as stranger:
+        trail = await stranger.verify_audit(fresh)
+        assert {finding.fault for finding in trail.findings} == {Fault.KEY_MISSING}
+        told = 'another key under the id "k1" than the one that this was sealed with'
+        assert all(told in finding.sentence for finding in trail.findings)
+        assert [finding.sentence.split(":")[0] for finding in trail.findings] == [
+            "Record of the newest audit seal",
+            f"Audit seal 1 of tenant {fresh} cannot be verified",
+            f"2 originals under audit seal 1 of tenant {fresh} cannot be read",
+        ]
+        with pytest.raises(KeyDiffers, match="k1"):
             await stranger.seals.seal(fresh)
 
 

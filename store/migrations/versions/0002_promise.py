@@ -123,7 +123,10 @@ def _audit_seals() -> None:
 
 
 def _protect_audit() -> None:
-    """The database itself refuses to change or remove events and seals; only the envelopes of keys may be replaced."""
+    """The database itself refuses to change or remove events and seals; only the envelopes of keys may be replaced.
+
+    By others: none can be taken away, or put where none was.
+    """
     on_postgresql = op.get_bind().dialect.name == "postgresql"
     on = " ON audit_events" if on_postgresql else ""
     op.execute(f"DROP TRIGGER audit_events_keep_chain{on}")
@@ -133,15 +136,37 @@ def _protect_audit() -> None:
     inspector = sa.inspect(op.get_bind())
     inspector.clear_cache()
     fixed = {
-        table: ", ".join(one["name"] for one in inspector.get_columns(table) if one["name"] != envelope)
+        table: [one["name"] for one in inspector.get_columns(table) if one["name"] != envelope]
         for table, envelope in (("audit_events", "payload_key"), ("audit_seals", "key"))
     }
     if on_postgresql:
-        _protect_on_postgresql(fixed)
-        return
+        _protect_on_postgresql({table: ", ".join(columns) for table, columns in fixed.items()})
+    else:
+        _protect_on_sqlite(fixed)
+
+
+def _protect_on_sqlite(fixed: dict[str, list[str]]) -> None:
+    # What an update does is compared, not which columns it names: `SET rowid` changes an id and names no column.
+    changed = {
+        table: " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in columns)
+        for table, columns in fixed.items()
+    }
+    # INSERT OR REPLACE removes the row that is in its way without a delete trigger. An id that SQLite gives itself is
+    # -1 in this trigger; a row that somebody put there must not keep everybody from adding events.
+    there = "SELECT 1 FROM audit_events WHERE id = NEW.id AND id <> -1"
+    sealed = "SELECT 1 FROM audit_seals WHERE tenant = NEW.tenant AND (number = NEW.number OR first_id = NEW.first_id)"
     for name, event in (
-        ("audit_events_keep_update", f"BEFORE UPDATE OF {fixed['audit_events']} ON audit_events"),
-        ("audit_seals_keep_update", f"BEFORE UPDATE OF {fixed['audit_seals']} ON audit_seals"),
+        (
+            "audit_events_keep_update",
+            f"BEFORE UPDATE ON audit_events WHEN {changed['audit_events']} "
+            "OR (OLD.payload_key IS NULL) <> (NEW.payload_key IS NULL)",
+        ),
+        ("audit_events_keep_insert", f"BEFORE INSERT ON audit_events WHEN EXISTS ({there})"),
+        ("audit_seals_keep_update", f"BEFORE UPDATE ON audit_seals WHEN {changed['audit_seals']}"),
+        (
+            "audit_seals_keep_insert",
+            f"BEFORE INSERT ON audit_seals WHEN EXISTS ({sealed})",
+        ),
         ("audit_seals_keep_delete", "BEFORE DELETE ON audit_seals"),
     ):
         table = name.partition("_keep")[0]
@@ -155,6 +180,11 @@ def _protect_on_postgresql(fixed: dict[str, str]) -> None:
     )
     for name, event in (
         ("audit_events_keep", f"BEFORE UPDATE OF {fixed['audit_events']} OR DELETE ON audit_events FOR EACH ROW"),
+        (
+            "audit_events_keep_envelope",
+            "BEFORE UPDATE OF payload_key ON audit_events FOR EACH ROW "
+            "WHEN ((OLD.payload_key IS NULL) <> (NEW.payload_key IS NULL))",
+        ),
         ("audit_seals_keep", f"BEFORE UPDATE OF {fixed['audit_seals']} OR DELETE ON audit_seals FOR EACH ROW"),
         ("audit_seals_keep_all", "BEFORE TRUNCATE ON audit_seals FOR EACH STATEMENT"),
     ):
