@@ -23,6 +23,8 @@ AT_ONCE: Final = 50
 PACE: Final = {"flush_after": 7200.0, "flush_count": 5000, "quiet_period": 1.0, "reread_after": 7200.0}
 UNMAPPED: Final = "Antiques"
 """A category without an account rule: orders that sell it go to review."""
+PATIENCE: Final = 900
+"""Seconds: on a busy machine Temporal may lose a step on its way to the worker, and tries it again after its limit."""
 GOAL: Final = 300
 """MB."""
 
@@ -66,4 +68,4 @@ async def _arrive(stack: Stack, count: int, state: State) -> None:
         async def there(wanted: int = wanted) -> bool:
             return await standing() >= wanted
 
-        await eventually(there, f"{wanted} orders are {state}", patience=300)
+        await eventually(there, f"{wanted} orders are {state}", patience=PATIENCE)
