@@ -201,6 +201,21 @@ async def test_a_sources_invoices_are_listed_for_recovery(twin: FusionTwin, fusi
     assert [one async for one in fusion.invoices_of_source(MANUAL_SOURCE, US_UNIT, later)] == []
 
 
+async def test_a_business_units_invoices_are_listed_whatever_their_source(
+    twin: FusionTwin, fusion: FusionClient
+) -> None:
+    for order, home in enumerate(HOMES, start=1000):
+        await fusion.create_invoice(invoice(order, home), books(home), ends=soon())
+    since = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+    for queryable in ({}, {"BusinessUnit": False}, {"CreationDate": False}):
+        twin.world.receivables.habits.queryable = dict(queryable)
+        fusion._usable.clear()
+        found = [one async for one in fusion.invoices_of_unit(US_UNIT, since)]
+        assert sorted(one.purchase_order for one in found) == ["1000", "1001", "1002"]
+    assert [one async for one in fusion.invoices_of_unit(EU_UNIT, since)] == []
+    assert [one async for one in fusion.invoices_of_unit(US_UNIT, since + dt.timedelta(hours=2))] == []
+
+
 async def test_tax_of_fusions_own_kind_and_a_receivable_account(twin: FusionTwin, fusion: FusionClient) -> None:
     tax = {"regime": TAX_REGIMES[SALES_TAX], "rate_code": SALES_TAX}
     ours = invoice(
