@@ -1,7 +1,8 @@
 """Scenes of single orders: posted, skipped, changed at every moment, in review and out of it."""
 
+import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -28,7 +29,7 @@ from sandbox.bigcommerce import EU_SHOP, US_SHOP, Shape, StoreSettings, draft, s
 from sandbox.fusion.world import Rate
 from store.outbox.journals import Journals
 from store.turns import Turn
-from workflows.patience import VENDOR_READ
+from workflows.patience import VENDOR_READ, VERIFICATION
 
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
 
@@ -180,9 +181,26 @@ async def changes_in_review(open_stage: Open) -> None:
         await stack.announce(changed)
         await gate.reached()
         await stage.decide(order_flow(changed), "skip")
-        await stack.result(changed)
         gate.release()
+        await stack.result(changed)
         await stage.save("order-decided-while-looking", order_flow(changed))
+
+        await _booked_by_hand(stage, "By hand")
+        edited = stage.place(basket)
+        await stage.reviewed(edited)
+        outage = stack.fusion.faults.set("outage")
+        with shortened(VERIFICATION, schedule_to_close_timeout=2 * SECOND), suppress(WorkflowUpdateFailedError):
+            await stage.decide(order_flow(edited), "mark_posted", target_id="By hand", id="in-vain")
+        outage.count = 0
+        gate = stack.fusion.hooks.hold("received", method="GET", path="/journalBatches")
+        marking = asyncio.create_task(stage.decide(order_flow(edited), "mark_posted", target_id="By hand", id="later"))
+        await gate.reached()
+        stack.shop().edit_line(edited, stack.shop().order(edited).lines[0].id, quantity=8)
+        await stack.announce(edited)
+        gate.release()
+        await marking
+        await stage.parked(order_flow(edited), renewals=1)
+        await stage.save("order-changed-while-verified", order_flow(edited), run=1)
 
         unreadable = stage.place(basket)
         await stage.reviewed(unreadable)

@@ -59,6 +59,7 @@ SCENES: Final[dict[str, Scene]] = {
     "abandoned-invoices": invoice_scenes.abandoned_invoices,
     "restored": recovery_scenes.restored,
     "remapped": recovery_scenes.remapped,
+    "edited-since": recovery_scenes.edited_since,
 }
 ON_A_SMALL_SERVER: Final[dict[str, Scene]] = {
     "long-histories": order_scenes.long_histories,

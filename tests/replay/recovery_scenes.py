@@ -1,9 +1,10 @@
 """Scenes of a store that was restored from a backup, of its keeper, and of a mapping that was corrected."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from replay.order_scenes import Open
 from replay.stage import Stage, groups_flow, order_flow, patched
+from sqlalchemy import Connection, update
 from support.stack import eventually
 from temporalio.service import RPCError
 
@@ -11,7 +12,8 @@ import activities.epochs
 from activities.epochs import EpochGuard
 from contracts import names
 from contracts.flow import Remapped, State
-from sandbox.bigcommerce import US_SHOP, Shape, draft
+from sandbox.bigcommerce import US_SHOP, Shape, draft, statuses
+from store.schema import postings
 
 SENTENCE = "The store was restored from a backup."
 
@@ -108,3 +110,28 @@ async def remapped(open_stage: Open) -> None:
         await stage.save("order-remapped", order_flow(order_id), run=1)
         await stage.decide(order_flow(order_id), "skip")
         await stack.result(order_id)
+
+
+async def edited_since(open_stage: Open) -> None:
+    """Of a journal that was read back after a restore nobody knows which version it is: staging finds out."""
+    async with open_stage() as stage:
+        stack = stage.stack
+        for name, cancelled in (("order-edited-since-restore", False), ("order-cancelled-since-restore", True)):
+            order_id = await stage.posted(seed=len(stage.saved))
+            await _read_back(stage, order_id)
+            stack.shop().edit_line(order_id, stack.shop().order(order_id).lines[0].id, quantity=7)
+            if cancelled:
+                stack.shop().set_status(order_id, statuses.CANCELLED)
+            await stage.reviewed(order_id)
+            await stage.save(name, order_flow(order_id), run=0)
+
+
+async def _read_back(stage: Stage, order_id: int) -> None:
+    """As a recovery leaves the order's journal."""
+    mine = postings.c.document_id == str(order_id)
+    known = update(postings).where(mine).values(fingerprint="", recovered_at=datetime.now(UTC))
+
+    def unit(connection: Connection) -> None:
+        connection.execute(known)
+
+    await stage.stack.parts.store._database.write(unit)
