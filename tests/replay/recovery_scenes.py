@@ -11,7 +11,7 @@ from temporalio.service import RPCError
 import activities.epochs
 from activities.epochs import EpochGuard
 from contracts import names
-from contracts.flow import Remapped, State
+from contracts.flow import Remapped, State, StoreEpoch
 from sandbox.bigcommerce import US_SHOP, Shape, draft, statuses
 from store.schema import postings
 
@@ -67,7 +67,14 @@ async def restored(open_stage: Open) -> None:
             await stage.save("order-behind", order_flow(waits))
             await stage.save("groups-behind", groups_flow())
             await stage.save("import-behind", carried)
+            keeper = stack.temporal.get_workflow_handle(names.STORE_EPOCH)
+            await keeper.signal(names.RAISED, StoreEpoch(number=1_000_000))
+            await eventually(lambda: _kept(stage, 1_000_000), "the keeper has been told by a signal")
             await stage.save("store-epoch", names.STORE_EPOCH)
+
+
+async def _kept(stage: Stage, number: int) -> bool:
+    return await stage.stack.parts.epochs.kept() == number
 
 
 async def _slept_twice(stage: Stage, workflow_id: str) -> None:

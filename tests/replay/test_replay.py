@@ -19,6 +19,7 @@ from replay.history_files import HISTORIES, load, workflow_type
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import Replayer
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 import workflows
 from runtime.temporal.plugin import MlConnectorPlugin
@@ -36,6 +37,22 @@ def replayer() -> Replayer:
     """As the product replays: its plugin, on plain payloads. The converter has no codec."""
     plain = SimplePlugin("plain-payloads", data_converter=pydantic_data_converter)
     return Replayer(workflows=WORKFLOWS, plugins=[MlConnectorPlugin(KeyRing.generate()), plain])
+
+
+def replayer_in_the_whole_sandbox() -> Replayer:
+    """The SDK's own sandbox: each run has copies of all flows' modules, and none may reach for clock or chance."""
+    rooms = ("contracts", "mapping", "activities")
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*rooms)
+    plain = SimplePlugin("plain-payloads", data_converter=pydantic_data_converter)
+    return Replayer(
+        workflows=WORKFLOWS, plugins=[plain], workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions)
+    )
+
+
+@pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)
+async def test_a_recorded_run_replays_in_the_whole_sandbox(path: Path) -> None:
+    """Histories run every line of every flow, so what the product shares between runs is watched here."""
+    await replayer_in_the_whole_sandbox().replay_workflow(load(path))
 
 
 @pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)
