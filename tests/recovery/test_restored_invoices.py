@@ -38,6 +38,10 @@ UNKNOWN: Final = 3.0
 HOMES: Final[tuple[ReferenceHome, ...]] = ("transaction_number", "cross_reference")
 
 
+ONE_HOME = pytest.mark.parametrize("home", HOMES[:1], indirect=True)
+"""For what does not depend on it."""
+
+
 @pytest.fixture(params=HOMES)
 def home(request: pytest.FixtureRequest) -> ReferenceHome:
     given: ReferenceHome = request.param
@@ -166,6 +170,7 @@ async def test_a_restored_store_bills_no_sale_twice(vintage: Vintage, home: Refe
             assert invoices_of(stack, order_id) == []
 
 
+@ONE_HOME
 async def test_what_was_not_sent_by_the_backups_store_is_known_to_be_there(vintage: Vintage) -> None:
     """Rows of the backup that were intended, withdrawn or in review become what Fusion shows."""
     live = vintage.stack
@@ -186,6 +191,7 @@ async def decide_again(stack: Stack, order_id: int) -> None:
     await decide(stack, order_id, "retry")
 
 
+@ONE_HOME
 async def test_a_channel_that_was_switched_since_books_no_journal_beside_the_invoice(vintage: Vintage) -> None:
     live = vintage.stack
     async with live.worker():
@@ -253,6 +259,7 @@ async def test_two_invoices_with_our_reference_are_named_and_a_person_chooses(vi
         assert len([one for one in stack.fusion.invoices() if one.given.get("PurchaseOrder") == str(order_id)]) == 1
 
 
+@ONE_HOME
 async def test_a_decision_that_cannot_be_recorded_again_is_asked_for_and_not_replaced_by_posting(
     vintage: Vintage,
 ) -> None:

@@ -27,6 +27,12 @@ async def morning_since_backup(vintage: Vintage) -> tuple[list[int], list[int]]:
     return before, after
 
 
+async def one_since_backup(vintage: Vintage) -> None:
+    async with vintage.stack.worker():
+        await vintage.back_up()
+        await posted(vintage.stack, await sell(vintage.stack, ordinary(3)))
+
+
 async def test_a_restored_store_posts_nothing_until_it_is_recovered(vintage: Vintage) -> None:
     before, after = await morning_since_backup(vintage)
     journals = len(vintage.stack.fusion.journals())
@@ -173,7 +179,7 @@ async def test_groups_that_began_before_the_restore_stop_as_well(vintage: Vintag
 
 async def test_posting_goes_on_for_whoever_saw_more_than_the_keeper_was_told(vintage: Vintage) -> None:
     """Creates raise the epoch more often than they tell it; workflows and live workers may have seen the last ones."""
-    await morning_since_backup(vintage)
+    await one_since_backup(vintage)
     async with vintage.restored() as stack:
         untold = await stack.parts.epochs.kept() + 500
         order_id = int(stack.shop().place(ordinary(60)).id)
@@ -194,7 +200,7 @@ async def test_posting_goes_on_for_whoever_saw_more_than_the_keeper_was_told(vin
 
 
 async def test_the_keeper_learns_of_a_recovery_although_no_worker_runs(vintage: Vintage) -> None:
-    await morning_since_backup(vintage)
+    await one_since_backup(vintage)
     async with vintage.restored() as stack:
         result = await recover(stack.parts, stack.parts.clock() - timedelta(hours=12))
         async with stack.worker():
