@@ -14,15 +14,14 @@ from sqlalchemy import (
     Connection,
     LargeBinary,
     Table,
+    cast,
     func,
     literal,
     not_,
     select,
     tuple_,
-    type_coerce,
     update,
 )
-from sqlalchemy.types import NullType
 
 from store.engine.database import Database
 from store.keys.keyring import KeyMissing
@@ -87,10 +86,13 @@ async def _go_through(database: Database, vault: Vault, sealed: Sealed) -> Rewra
     """Once through the table, in the order of its primary key: a row that stays as it is stops no other."""
     table, column = sealed.table, sealed.table.c[sealed.column]
     keys = tuple(table.primary_key.columns)
-    stored = type_coerce(column, NullType()).label(sealed.column)
+    stored = cast(column, LargeBinary)  # SQLite keeps what it was given, and somebody may have given it a text
     page = (
-        select(*{name: table.c[name] for name in (*(key.name for key in keys), *sealed.place)}.values(), stored)
-        .where(column.is_not(None), not_(_begins(column, vault.header())))
+        select(
+            *{name: table.c[name] for name in (*(key.name for key in keys), *sealed.place)}.values(),
+            stored.label(sealed.column),
+        )
+        .where(column.is_not(None), not_(_begins(stored, vault.header())))
         .order_by(*keys)
         .limit(_BATCH)
     )
@@ -99,6 +101,7 @@ async def _go_through(database: Database, vault: Vault, sealed: Sealed) -> Rewra
         """How many were rewrapped, reason and row of those that were not, and where the next page begins."""
         rows = connection.execute(page if after is None else page.where(tuple_(*keys) > tuple_(*after))).all()
         told = []
+        changed = 0
         for row in rows:
             found = getattr(row, sealed.column)
             place = tuple(getattr(row, key.name) for key in keys)
@@ -108,9 +111,11 @@ async def _go_through(database: Database, vault: Vault, sealed: Sealed) -> Rewra
                 told.append((str(error), " ".join(map(str, place))))
                 continue
             here = (key == value for key, value in zip(keys, place, strict=True))
-            connection.execute(update(table).where(*here, column == found).values({sealed.column: fresh}))
+            # Somebody may have put another value there since it was read.
+            done = connection.execute(update(table).where(*here, stored == found).values({sealed.column: fresh}))
+            changed += done.rowcount
         last = tuple(getattr(rows[-1], key.name) for key in keys) if len(rows) == _BATCH else None
-        return len(rows) - len(told), told, last
+        return changed, told, last
 
     changed, counts, examples = 0, Counter[str](), dict[str, list[str]]()
     after: _Key | None = None
@@ -134,7 +139,7 @@ async def count_by_key(database: Database, vault: Vault, sealed: Sealed) -> dict
     `store.keys.vault.Unsealable` for a value that names no key.
     """
     column = sealed.table.c[sealed.column]
-    stored = type_coerce(column, NullType()).label(sealed.column)
+    stored = cast(column, LargeBinary)
 
     def unit(connection: Connection) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -147,7 +152,7 @@ async def count_by_key(database: Database, vault: Vault, sealed: Sealed) -> dict
                 name = key_id if key_id not in vault.ring or vault.holds(found) else ANOTHER.format(key_id)
             except Unsealable:
                 raise Unsealable(f"in table {sealed.table.name}, row {' '.join(map(str, place))},") from None
-            here = _begins(column, header)
+            here = _begins(stored, header)
             count = connection.scalar(select(func.count()).select_from(sealed.table).where(here)) or 0
             counts[name] = counts.get(name, 0) + count
             others.append(not_(here))

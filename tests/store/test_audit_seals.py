@@ -190,12 +190,14 @@ EVENT = "tenant, connection, kind, document_id, at, action, sentence, details, j
         "SELECT tenant, number + 100, first_id, last_id, count, previous, digest, version, sealed_at, key, marks "
         "FROM audit_seals",
         "UPDATE audit_seals SET rowid = rowid + 1, count = 7",
+        "UPDATE audit_seals SET key = key || x'00'",
+        "UPDATE audit_events SET payload_key = x'0101' || payload_key WHERE payload_key IS NOT NULL",
     ],
 )
 async def test_sqlite_refuses_what_goes_past_triggers_elsewhere(store: Store, fresh: str, statement: str) -> None:
     if store._database.dialect != "sqlite":
         pytest.skip("SQL of SQLite")
-    await tell(store, fresh, "1", "2")
+    await tell(store, fresh, "1", "2", payload="original")
     await store.seals.seal(fresh)
     with pytest.raises(StoreFault):
         await store._database.write(lambda at: at.execute(text(statement)) and None)

@@ -122,6 +122,31 @@ async def test_values_that_do_not_open_stop_no_other_and_are_named(
         await worker.rewrap()
 
 
+async def test_a_text_in_place_of_bytes_stops_nothing(url: str, store: Store, ring: KeyRing) -> None:
+    """SQLite keeps what it is given: here bytes that are no text, as a text, and a good value as one."""
+    if store._database.dialect != "sqlite":
+        pytest.skip("PostgreSQL has types")
+    bad, good, other = (uuid.uuid4().hex[:8] for _ in range(3))
+    for name in (bad, good, other):
+        await store.secrets.put("acme", name, "token", "value")
+    for name, value in ((bad, "x'01' || sealed"), (good, "CAST(sealed AS TEXT)")):
+        change = text(f"UPDATE secrets SET sealed = {value} WHERE connection = :name")  # noqa: S608
+        await store._database.write(lambda at, change=change, name=name: at.execute(change, {"name": name}) and None)
+    with pytest.raises(Unsealable, match="in table secrets, row "):
+        await store.sealed_by_key()
+    rotated = ring.rotate(f"new-{bad}")
+    async with Store.open(url, Vault(rotated)) as worker:
+        done = await worker.rewrap()
+        assert done.changed >= 2
+        (told,) = done.unreadable
+        assert (told.table, told.count) == ("secrets", 1)
+        assert await worker.secrets.get("acme", good, "token") == ["value"]
+        for name in (bad, good, other):
+            await worker.secrets.remove_old("acme", name, "token", keep=0)
+    async with Store.open(url, Vault(rotated.use(ring.current))) as worker:
+        await worker.rewrap()
+
+
 async def test_values_under_another_key_of_the_same_id_are_counted_apart(url: str, store: Store, ring: KeyRing) -> None:
     name = uuid.uuid4().hex[:8]
     async with Store.open(url, Vault(KeyRing.generate(ring.current))) as other:

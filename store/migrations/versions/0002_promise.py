@@ -159,10 +159,14 @@ def _protect_on_sqlite(fixed: dict[str, list[str]]) -> None:
         (
             "audit_events_keep_update",
             f"BEFORE UPDATE ON audit_events WHEN {changed['audit_events']} "
-            "OR (OLD.payload_key IS NULL) <> (NEW.payload_key IS NULL)",
+            "OR (OLD.payload_key IS NULL) <> (NEW.payload_key IS NULL) "
+            "OR typeof(NEW.payload_key) NOT IN ('null', 'blob')",
         ),
         ("audit_events_keep_insert", f"BEFORE INSERT ON audit_events WHEN EXISTS ({there})"),
-        ("audit_seals_keep_update", f"BEFORE UPDATE ON audit_seals WHEN {changed['audit_seals']}"),
+        (
+            "audit_seals_keep_update",
+            f"BEFORE UPDATE ON audit_seals WHEN {changed['audit_seals']} OR typeof(NEW.key) <> 'blob'",
+        ),
         (
             "audit_seals_keep_insert",
             f"BEFORE INSERT ON audit_seals WHEN EXISTS ({sealed})",
