@@ -71,6 +71,9 @@ async def park_directly(stack: Stack, count: int, *, connection: str = "bc-us", 
     for mapping_set in stack.configuration.mapping_sets:
         # As the worker did that parked them: its first version is not new to the next one.
         await stack.parts.store.mapping_sets.register(mapping_set)
+    versions = {one.id: one.version for one in stack.configuration.mapping_sets}
+    used = {one.id: (one.mapping_set, versions[one.mapping_set]) for one in stack.configuration.integrations}
+    await stack.parts.store.mapping_sets.take_effect(used, now=stack.parts.clock())
     room = asyncio.Semaphore(at_once)
     ids = [str(9_000_000 + number) for number in range(count)]
 
