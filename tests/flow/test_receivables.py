@@ -334,7 +334,12 @@ async def test_a_worker_that_was_paused_past_its_lease_sends_nothing(stack: Stac
     stack.fusion.hooks.on("received", note, times=None, **POST)
     slow = stack.fusion.faults.set("slow_answer", seconds=DEADLINE + 1.0, count=1, **LOOK)
     (order_id,) = await sell(stack, ordinary(13))
-    await stack.in_state(order_id, State.IN_DOUBT)
+
+    async def waits() -> bool:
+        standing = await stack.in_state(order_id, State.RUNNING)
+        return "not sent: the look took longer" in standing.sentence
+
+    await eventually(waits, "the attempt gives up")
     assert slow.struck == 1
     assert received == []
     await billed_once(stack, [order_id])
