@@ -10,6 +10,7 @@ from contracts.configuration import Integration
 from contracts.flow import State
 from contracts.journal import Problem
 from contracts.model import Instant
+from contracts.steps import VerifyJournal
 from store.rows import AuditEvent, DocumentRow
 from store.turns import Turn
 
@@ -105,3 +106,36 @@ async def settle(
 def turn_of(connection: str, order_id: str, decided_at: Instant | None) -> Turn | None:
     """The turn of a step that its workflow decided on at `decided_at`."""
     return Turn(connection=connection, kind=KIND, document_id=order_id, at=decided_at) if decided_at else None
+
+
+async def settle_as_marked(
+    parts: Collaborators,
+    integration: Integration,
+    wanted: VerifyJournal,
+    *,
+    sentence: str,
+    named: Mapping[str, str],
+    job: str,
+) -> None:
+    """A person named what stands for the document in Fusion (`named`), and it was found there."""
+    known = await parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
+    await settle(
+        parts,
+        integration,
+        wanted.order_id,
+        state=State.POSTED,
+        reason=sentence,
+        modified_at=known.modified_at if known else parts.clock(),
+        fingerprint=wanted.fingerprint,
+        job=job,
+        decided_by=wanted.who,
+        event=event_of(
+            parts,
+            integration,
+            wanted.order_id,
+            action="marked_posted",
+            sentence=sentence,
+            details={**named, "who": wanted.who, "why": wanted.why},
+            job=job,
+        ),
+    )

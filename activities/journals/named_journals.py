@@ -4,11 +4,10 @@ from collections.abc import Iterable
 
 from activities.collaborators import Collaborators
 from activities.failures import review
-from activities.trail import KIND, event_of, settle
+from activities.trail import KIND, settle_as_marked
 from clients.oracle_fusion.models import FusionJournal
 from contracts import names
 from contracts.configuration import Integration
-from contracts.flow import State
 from contracts.journal import Journal, Problem
 from contracts.steps import VerifyJournal
 from store.rows import PostingKey
@@ -61,7 +60,6 @@ class NamedJournals:
                     remedy="Name the batch that carries this document, or skip it with a reason.",
                 )
             )
-        known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
         fate = await journals.mark_posted(
             reference,
             target=journal.name,
@@ -82,25 +80,13 @@ class NamedJournals:
             fingerprint=wanted.fingerprint,
             job=job,
         )
-        await settle(
+        await settle_as_marked(
             self._parts,
             self._integration,
-            wanted.order_id,
-            state=State.POSTED,
-            reason=fate.sentence,
-            modified_at=known.modified_at if known else self._parts.clock(),
-            fingerprint=wanted.fingerprint,
+            wanted,
+            sentence=fate.sentence,
+            named={"journal_name": journal.name},
             job=job,
-            decided_by=wanted.who,
-            event=event_of(
-                self._parts,
-                self._integration,
-                wanted.order_id,
-                action="marked_posted",
-                sentence=fate.sentence,
-                details={"journal_name": journal.name, "who": wanted.who, "why": wanted.why},
-                job=job,
-            ),
         )
 
 

@@ -7,12 +7,11 @@ from activities.collaborators import Collaborators
 from activities.failures import review
 from activities.posting.subject import posted_elsewhere
 from activities.receivables.invoices import Invoices, invoice_cross_reference, invoice_key, invoice_reference
-from activities.trail import KIND, event_of, settle
+from activities.trail import settle_as_marked
 from clients.errors import NotFound
 from clients.oracle_fusion.invoice_document import INVOICES
 from clients.oracle_fusion.models import FoundInvoice
 from contracts.configuration import Integration
-from contracts.flow import State
 from contracts.journal import Problem
 from contracts.receivable import Invoice
 from contracts.steps import VerifyJournal
@@ -86,7 +85,6 @@ class NamedInvoices:
                     remedy="Name the invoice that carries this document, or skip it with a reason.",
                 )
             )
-        known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
         try:
             row = await creations.mark_posted(
                 reference,
@@ -103,31 +101,8 @@ class NamedInvoices:
         await self._parts.store.cross_references.put(
             invoice_cross_reference(self._integration, wanted.order_id, target.target_id, at=self._parts.clock())
         )
-        await settle(
-            self._parts,
-            self._integration,
-            wanted.order_id,
-            state=State.POSTED,
-            reason=row.sentence,
-            modified_at=known.modified_at if known else self._parts.clock(),
-            fingerprint=wanted.fingerprint,
-            job=job,
-            decided_by=wanted.who,
-            event=event_of(
-                self._parts,
-                self._integration,
-                wanted.order_id,
-                action="marked_posted",
-                sentence=row.sentence,
-                details={
-                    "invoice": target.target_number,
-                    "target_id": target.target_id,
-                    "who": wanted.who,
-                    "why": wanted.why,
-                },
-                job=job,
-            ),
-        )
+        named = {"invoice": target.target_number, "target_id": target.target_id}
+        await settle_as_marked(self._parts, self._integration, wanted, sentence=row.sentence, named=named, job=job)
 
 
 def _fits(invoice: FoundInvoice, intended: CreationRow | None) -> bool:
