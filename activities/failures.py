@@ -21,7 +21,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from clients.errors import Resolution, VendorError
 from contracts.journal import Problem
 from store import KeyMissing, StoreError, StoreUnavailable
-from store.creating.creations import CreationInFlight
+from store.creating.decided_creations import CreationInFlight
 from store.outbox.journals import PostingInFlight
 
 NEEDS_REVIEW: Final = "NeedsReview"

@@ -22,7 +22,7 @@ from contracts.journal import Problem
 from runtime.operations.deciding import DecisionError
 from runtime.temporal.starting import TemporalStarter
 from sandbox.bigcommerce import Shape, draft
-from store.creating.creations import CreationInFlight
+from store.creating.decided_creations import CreationInFlight
 from store.outbox.journals import PostingInFlight
 from workflows.patience import VERIFICATION
 

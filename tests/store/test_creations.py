@@ -21,7 +21,7 @@ from store.creating.creation import (
     Unresolved,
 )
 from store.creating.creation_changes import CreationUnknown
-from store.creating.creations import CreationInFlight
+from store.creating.decided_creations import CreationInFlight
 from store.creating.elsewhere import PostedElsewhere
 from store.epochs import StoreBehind
 from store.rows import AuditEvent, PostingKey, PostingState
