@@ -2,9 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
 SEEDS ?= 3
+PARTS := crash flow recovery review workers store
 
-.PHONY: help setup setup-test setup-browser setup-cluster demo test test-cluster lint unit crash bench lock clean
+.PHONY: help setup setup-test setup-browser setup-cluster setup-temporal demo lint unit crash bench lock clean
+.PHONY: test test-cluster test-rest $(addprefix test-,$(PARTS))
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,20 +34,31 @@ setup-browser: setup-test ## find or install a Chromium for the tests of web pag
 setup-cluster: setup-test ## find or build the production Temporal server
 	.ci/server
 
+setup-temporal: setup-test ## find, download or build Temporal's dev server
+	@$(BIN)/python -c 'import asyncio; from runtime.temporal.temporal_cli import find_or_obtain; print(asyncio.run(find_or_obtain(print)))'
+
 demo: setup ## a morning in two shops, with faults, reconciled to the cent (KEEP=1 stays up)
 	$(BIN)/ml-connector demo $(if $(KEEP),--keep)
 
 # Go may be one that setup-cluster has brought.
-test test-cluster: export PATH := $(CURDIR)/$(BIN):$(PATH)
+setup-temporal test test-rest test-cluster $(addprefix test-,$(PARTS)): export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-test: setup-test lint setup-cluster ## everything, test-cluster as well
-	$(BIN)/python -m pytest --ignore=tests/cluster
-	$(MAKE) test-cluster
+# Tests wait far more than they compute, so their parts run side by side, each with servers of its own.
+JOBS ?= 3
+tests = $(BIN)/python -m pytest $(1) 2>&1 | awk '{ print "$(2): " $$0; fflush() }'
 
-# Fewer orders in the longest row: there, 200 of them and kills all the while are more than two cores that do much else can do.
-test-cluster: export CRASH_ORDERS ?= 60
-test-cluster: setup-cluster ## on the production Temporal server and PostgreSQL, both of which are killed
-	$(BIN)/python -m pytest --topology=cluster tests/cluster tests/demo tests/recovery tests/crash
+test: setup-test lint setup-cluster setup-temporal ## everything, test-cluster as well
+	$(MAKE) --jobs=$(JOBS) --keep-going $(addprefix test-,$(PARTS)) test-rest test-cluster
+
+$(addprefix test-,$(PARTS)): test-%: setup-temporal
+	$(call tests,tests/$*,$*)
+
+test-rest: setup-temporal
+	$(call tests,--ignore=tests/cluster $(addprefix --ignore=tests/,$(PARTS)),rest)
+
+test-cluster: export CRASH_REPORT := build/crash-report-cluster
+test-cluster: setup-cluster setup-temporal ## on the production Temporal server and PostgreSQL, both of which are killed
+	$(call tests,--topology=cluster tests/cluster tests/demo tests/recovery tests/crash,cluster)
 
 lint: setup-test ## style, types and import rules
 	$(BIN)/ruff check .
