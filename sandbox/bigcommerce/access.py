@@ -42,6 +42,8 @@ class Quota:
         self.requests = requests
         self.window_seconds = window_seconds
         self.refused = 0
+        self.used_up = 0
+        """Windows whose last request was given."""
         self._now = now
         self._opened = now()
         self._used = 0
@@ -55,6 +57,7 @@ class Quota:
             self.refused += 1
             return False
         self._used += 1
+        self.used_up += self._used == self.requests
         return True
 
     def headers(self) -> dict[str, str]:

@@ -92,11 +92,11 @@ def down(
 
 
 def tight_quota(stack: Stack) -> Struck:
-    """The shop allows few requests in a short window, and says so."""
+    """The shop allows few requests in a short window, and says so: who listens is never refused."""
     quota = stack.shops.stores["us1abc"].quota
     quota.requests, quota.window_seconds = 2, 2.0
-    refused = quota.refused
-    return lambda: quota.refused - refused
+    used_up = quota.used_up
+    return lambda: quota.used_up - used_up
 
 
 def brackets_for_nothing(stack: Stack) -> Struck:
