@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 SEEDS ?= 3
-PARTS := crash flow recovery review workers store
+PARTS := flow recovery crash store workers review
 
 .PHONY: help setup setup-test setup-browser setup-cluster setup-temporal demo lint unit crash bench lock clean
 .PHONY: test test-cluster test-rest $(addprefix test-,$(PARTS))
@@ -48,7 +48,7 @@ JOBS ?= 3
 tests = $(BIN)/python -m pytest $(1) 2>&1 | awk '{ print "$(2): " $$0; fflush() }'
 
 test: setup-test lint setup-cluster setup-temporal ## everything, test-cluster as well
-	$(MAKE) --jobs=$(JOBS) --keep-going $(addprefix test-,$(PARTS)) test-rest test-cluster
+	$(MAKE) --jobs=$(JOBS) --keep-going test-cluster $(addprefix test-,$(PARTS)) test-rest
 
 $(addprefix test-,$(PARTS)): test-%: setup-temporal
 	$(call tests,tests/$*,$*)
