@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 SEEDS ?= 3
-PARTS := flow recovery crash store workers review
+PARTS := flow recovery store workers review
 
 .PHONY: help setup setup-test setup-browser setup-cluster setup-temporal demo lint unit crash bench lock clean
-.PHONY: test test-cluster test-rest $(addprefix test-,$(PARTS))
+.PHONY: test test-cluster test-crash test-rest $(addprefix test-,$(PARTS))
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,20 +41,26 @@ demo: setup ## a morning in two shops, with faults, reconciled to the cent (KEEP
 	$(BIN)/ml-connector demo $(if $(KEEP),--keep)
 
 # Go may be one that setup-cluster has brought.
-setup-temporal test test-rest test-cluster $(addprefix test-,$(PARTS)): export PATH := $(CURDIR)/$(BIN):$(PATH)
+setup-temporal test test-rest test-crash test-cluster $(addprefix test-,$(PARTS)): export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-# Tests wait far more than they compute, so their parts run side by side, each with servers of its own.
+# Most tests wait far more than they compute, so their parts run side by side, each with servers of its own. The crash
+# proof has lanes of its own, and a production server wants the machine for itself.
 JOBS ?= 3
 tests = $(BIN)/python -m pytest $(1) 2>&1 | awk '{ print "$(2): " $$0; fflush() }'
 
-test: setup-test lint setup-cluster setup-temporal ## everything, test-cluster as well
-	$(MAKE) --jobs=$(JOBS) --keep-going test-cluster $(addprefix test-,$(PARTS)) test-rest
+test: setup-test lint setup-temporal ## everything, test-cluster as well
+	$(MAKE) --jobs=$(JOBS) --keep-going $(addprefix test-,$(PARTS)) test-rest setup-cluster
+	$(MAKE) test-crash
+	$(MAKE) test-cluster
+
+test-crash: setup-temporal
+	$(call tests,tests/crash,crash)
 
 $(addprefix test-,$(PARTS)): test-%: setup-temporal
 	$(call tests,tests/$*,$*)
 
 test-rest: setup-temporal
-	$(call tests,--ignore=tests/cluster $(addprefix --ignore=tests/,$(PARTS)),rest)
+	$(call tests,--ignore=tests/cluster --ignore=tests/crash $(addprefix --ignore=tests/,$(PARTS)),rest)
 
 test-cluster: export CRASH_REPORT := build/crash-report-cluster
 test-cluster: setup-cluster setup-temporal ## on the production Temporal server and PostgreSQL, both of which are killed

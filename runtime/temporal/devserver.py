@@ -5,17 +5,20 @@ able to kill and restart the server on the same ports and database.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import structlog
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.service import ConnectConfig, RPCError, ServiceClient
 
 from contracts.names import SEARCH_ATTRIBUTES
@@ -25,6 +28,13 @@ DYNAMIC_CONFIG: Final = (
     "history.transferProcessorMaxPollRPS=200",
     "history.timerProcessorMaxPollRPS=200",
 )
+
+INTERRUPTED: Final = "interrupted (9)"
+"""How the server answers, to everything and for ever, once a call that was given up left its one database connection
+interrupted: busy machines see that now and then. Starting it again on its file heals it."""
+LOOK_EVERY: Final = 2.0
+STUCK_AFTER: Final = 3
+"""Looks in a row."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -37,7 +47,8 @@ class DevServer:
     """One dev server: `async with DevServer(binary) as server: ... server.address`.
 
     Ports given as 0 are chosen at the first start and kept, so that `restart()` comes up where clients expect it.
-    Without `database` its state is lost when it stops. Its output goes to `log`, or nowhere.
+    Without `database` its state is lost when it stops. With one, a server that is stuck (`INTERRUPTED`) is started
+    again; clients wait meanwhile, as for any server that restarts. Its output goes to `log`, or nowhere.
     """
 
     def __init__(
@@ -70,6 +81,7 @@ class DevServer:
         self._patience = patience
         self._extra_arguments = tuple(extra_arguments)
         self._process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     @property
     def address(self) -> str:
@@ -91,11 +103,17 @@ class DevServer:
 
     async def __aenter__(self) -> Self:
         await self.start()
+        if self.database is not None:
+            self._watch = asyncio.create_task(self._heal())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
         await self.stop()
 
     async def start(self) -> None:
@@ -209,6 +227,34 @@ class DevServer:
         except (RuntimeError, RPCError):
             return False
         return set(self._search_attributes) <= set(answer.custom_attributes)
+
+    async def _heal(self) -> None:
+        """Whoever kills or stops the server is left alone: only one that runs and says that it is stuck is touched."""
+        stuck = 0
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            pid = self.pid
+            stuck = stuck + 1 if pid is not None and await self._interrupted() else 0
+            if stuck < STUCK_AFTER or self.pid != pid:
+                continue
+            _log.warning("Temporal dev server is stuck; starting it again", address=self.address, pid=pid)
+            stuck = 0
+            await self.kill()
+            try:
+                await self.start()
+            except DevServerError as error:
+                _log.error("Temporal dev server cannot be started again", error=str(error))
+
+    async def _interrupted(self) -> bool:
+        try:
+            service = await ServiceClient.connect(ConnectConfig(target_host=self.address, lazy=False))
+            request = DescribeNamespaceRequest(namespace=self.namespace)
+            await service.workflow_service.describe_namespace(request, timeout=timedelta(seconds=10))
+        except RPCError as error:
+            return INTERRUPTED in error.message
+        except RuntimeError:
+            return False
+        return False
 
     def _tail(self, lines: int = 8) -> str:
         if self.log is None:

@@ -18,7 +18,7 @@ def test_make_bench_lists_every_part_and_the_shapes_on_both_servers() -> None:
 
 
 async def test_acknowledgements_are_timed_with_temporal_up_and_down(topology: Topology, tmp_path: Path) -> None:
-    async with topology.server(tmp_path, durable=True) as server:
+    async with topology.server(tmp_path) as server:
         figures, details = await acknowledgement.run(server, rate=5, seconds=1, rounds=1)
     assert len(figures) == 3
     assert "Temporal down: 5 requests" in details

@@ -31,7 +31,7 @@ async def lanes(
     def quick_server(directory: Path) -> AbstractAsyncContextManager[TemporalServer]:
         # In a file: the dev server's database in memory is lost with its one connection, which a server closes when a
         # question to it is given up, as it happens on a machine that is busy.
-        return topology.server(directory, dynamic_config=QUICK, durable=True)
+        return topology.server(directory, dynamic_config=QUICK)
 
     @asynccontextmanager
     async def opened(setting: Setting) -> AsyncIterator[Lane]:

@@ -81,7 +81,7 @@ async def test_a_deploy_in_the_middle_of_a_decision(stack: Stack) -> None:
 
 @pytest.fixture
 async def durable_server(topology: Topology, tmp_path: Path) -> AsyncIterator[TemporalServer]:
-    async with topology.server(tmp_path, dynamic_config=QUICK, durable=True) as server:
+    async with topology.server(tmp_path, dynamic_config=QUICK) as server:
         yield server
 
 

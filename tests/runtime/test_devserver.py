@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():  # the workflows below are loaded
     from pathlib import Path
 
     import pytest
+    from support.stack import eventually
     from temporalio.client import Client, WorkflowFailureError
     from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
     from temporalio.contrib.pydantic import pydantic_data_converter
@@ -159,6 +160,28 @@ async def test_work_outlives_a_killed_server_on_the_same_address(client: Client,
     assert server.pid != pid
     async with Worker(client, task_queue="survivor", workflows=[Journey], activities=[tell_context]):
         assert (await handle.result())["workflow_id"] == "survivor"
+
+
+class _Stuck(DevServer):
+    """Says of its first process that its database connection stays interrupted."""
+
+    first: int | None = None
+
+    async def _interrupted(self) -> bool:
+        self.first = self.first or self.pid
+        return self.pid == self.first
+
+
+async def test_a_server_that_is_stuck_is_started_again_on_its_file(temporal_cli: Path, tmp_path: Path) -> None:
+    async with _Stuck(temporal_cli, database=tmp_path / "temporal.db", ui_port=None) as stuck:
+        client = await connect(TemporalSettings(address=stuck.address), RING)
+        await client.start_workflow(Journey.run, "kept", id="kept", task_queue="nobody-listens")
+        await eventually(lambda: stuck.pid not in (None, stuck.first), "another process serves", patience=60)
+        assert (await client.get_workflow_handle("kept").describe()).id == "kept"
+
+
+async def test_a_server_that_serves_is_not_stuck(server: DevServer) -> None:
+    assert not await server._interrupted()
 
 
 async def test_a_server_that_cannot_start_says_why(temporal_cli: Path, server: DevServer, tmp_path: Path) -> None:

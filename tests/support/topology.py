@@ -61,30 +61,32 @@ class Topology(Protocol):
     """Opens servers of one kind."""
 
     def server(
-        self, directory: Path, *, dynamic_config: Mapping[str, object] | None = None, durable: bool = False
+        self, directory: Path, *, dynamic_config: Mapping[str, object] | None = None
     ) -> AbstractAsyncContextManager[TemporalServer]:
-        """A running server with its files in `directory`. `durable`: what it knows survives a kill."""
+        """A running server with its files in `directory`. What it knows survives a kill."""
         ...
 
 
 @dataclass(frozen=True)
 class DevTopology:
-    """One process, one history shard, everything in memory or in one file; stores on SQLite."""
+    """One process, one history shard, everything in one file; stores on SQLite.
+
+    Never in memory: a busy machine makes the server lose that now and then, and a file outlives the server.
+    """
 
     cli: Path
 
     @asynccontextmanager
     async def server(
-        self, directory: Path, *, dynamic_config: Mapping[str, object] | None = None, durable: bool = False
+        self, directory: Path, *, dynamic_config: Mapping[str, object] | None = None
     ) -> AsyncIterator[TemporalServer]:
         settings = [f"{name}={json.dumps(value)}" for name, value in (dynamic_config or {}).items()]
         extra = [part for setting in settings for part in ("--dynamic-config-value", setting)]
-        if durable:
-            # Survives the server and not the machine, which is all that is killed here.
-            extra += [part for pragma in PRAGMAS for part in ("--sqlite-pragma", pragma)]
+        # Survives the server and not the machine, which is all that is killed here.
+        extra += [part for pragma in PRAGMAS for part in ("--sqlite-pragma", pragma)]
         async with DevServer(
             self.cli,
-            database=directory / "temporal.db" if durable else None,
+            database=directory / "temporal.db",
             ui_port=None,
             log=directory / "server.log",
             extra_arguments=extra,
@@ -101,7 +103,7 @@ class ClusterTopology:
 
     @asynccontextmanager
     async def server(
-        self, directory: Path, *, dynamic_config: Mapping[str, object] | None = None, durable: bool = False
+        self, directory: Path, *, dynamic_config: Mapping[str, object] | None = None
     ) -> AsyncIterator[TemporalServer]:
         async with ProductionServer(self.tools, self.postgres, directory, dynamic_config=dynamic_config) as server:
             yield server
