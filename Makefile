@@ -46,7 +46,7 @@ setup-temporal test test-rest test-crash test-cluster $(addprefix test-,$(PARTS)
 # Most tests wait far more than they compute, so their parts run side by side, each with servers of its own. The crash
 # proof has lanes of its own, and a production server wants the machine for itself.
 JOBS ?= 3
-tests = $(BIN)/python -m pytest $(1) 2>&1 | awk '{ print "$(2): " $$0; fflush() }'
+tests = $(BIN)/python -m pytest $(1) 2>&1 | while IFS= read -r line; do echo "$(2): $$line"; done
 
 test: setup-test lint setup-temporal ## everything, test-cluster as well
 	$(MAKE) --jobs=$(JOBS) --keep-going $(addprefix test-,$(PARTS)) test-rest setup-cluster
