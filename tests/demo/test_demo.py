@@ -16,7 +16,7 @@ from support.topology import DevTopology, Topology, store_beside
 
 from store import KeyRing
 
-PATIENCE = 360.0
+PATIENCE = 720.0
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def setting(topology: Topology, tmp_path: Path) -> AsyncIterator[tuple[lis
         yield options, {"TEMPORAL_NAMESPACE": namespace}
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 async def test_a_morning_in_two_shops_is_reconciled_to_the_cent(
     setting: tuple[list[str], dict[str, str]], tmp_path: Path
 ) -> None:

@@ -84,7 +84,7 @@ async def test_one_bad_journal_in_a_group_of_500_stops_no_neighbour(opened: Open
         good = [shop.place(basket, quiet=True).id for basket in baskets]
         bad = shop.place(clearance(), quiet=True).id
         await asyncio.gather(*(stack.announce(order_id) for order_id in (*good, bad)))
-        standing = await _in_review(stack, bad, patience=240)
+        standing = await _in_review(stack, bad, patience=420)
         assert [problem.code for problem in standing] == ["refused_by_fusion"]
         assert f"/order/{bad}/" in standing[0].sentence
         assert "EF04" in standing[0].sentence
@@ -93,7 +93,7 @@ async def test_one_bad_journal_in_a_group_of_500_stops_no_neighbour(opened: Open
         assert len(await stack.parts.store.groups.members(refused)) == 500
         # The neighbours fill the next group with one more order; nobody had to wait for the hour to pass.
         good += await sell(stack, ordinary(500))
-        await posted(stack, good, patience=240)
+        await posted(stack, good, patience=420)
         assert len(group_ids(stack)) == 2
         assert journals_of(stack.fusion, bad) == []
         assert [row.id for row in await stack.parts.store.documents.review_list()] == [str(bad)]
@@ -101,7 +101,7 @@ async def test_one_bad_journal_in_a_group_of_500_stops_no_neighbour(opened: Open
         no_journal_twice(stack)
 
 
-async def _in_review(stack: Stack, order_id: int, *, patience: float = 90.0) -> Any:
+async def _in_review(stack: Stack, order_id: int, *, patience: float = 180.0) -> Any:
     async def parked() -> Any:
         rows = await stack.parts.store.documents.review_list()
         return next((row.problems for row in rows if row.id == str(order_id) and row.problems), None)

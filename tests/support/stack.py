@@ -35,7 +35,7 @@ from store import KeyRing
 from .topology import TemporalServer, store_beside
 
 DEMO_CONFIGURATION = Path(__file__).parents[2] / "runtime" / "demo" / "connector.toml"
-PATIENCE = 90.0
+PATIENCE = 180.0
 """Seconds until a condition that does not come true fails the test. The machine is shared and slow at times."""
 
 FAST = {"flush_after": 0.5, "quiet_period": 0.1, "reread_after": 20.0, "unknown_limit": 0.01}

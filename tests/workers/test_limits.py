@@ -65,7 +65,7 @@ async def crew(quick_server: TemporalServer, eager: Nursery, store_url: str, tmp
         yield opened
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 async def test_no_window_exceeds_a_limit_while_workers_come_and_go(
     crew: Crew, say: Callable[[str], None], record_property: Callable[[str, object], None]

@@ -105,7 +105,7 @@ def samples(metrics: list[Metric], name: str) -> Iterator[tuple[dict[str, str], 
                 yield sample.labels, sample.value
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_two_workers_of_three_hundred_connections_stay_within_the_pollers_of_a_namespace(
     estate: Estate, say: Callable[[str], None], record_property: Note
 ) -> None:
@@ -153,7 +153,7 @@ async def each_queue_is_served(estate: Estate) -> bool:
     return True
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_tasks_of_three_hundred_connections_start_within_a_second(
     estate: Estate, quick_server: TemporalServer, say: Callable[[str], None], record_property: Note
 ) -> None:

@@ -41,7 +41,7 @@ async def sell(crew: Crew, chance: random.Random, count: int) -> None:
         await asyncio.sleep(chance.uniform(0, 0.05))
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 async def test_orders_at_two_gateways_and_two_workers_are_booked_once(crew: Crew, quick_server: TemporalServer) -> None:
     chance = random.Random(11)
     for connection in PROFILES:
