@@ -156,7 +156,7 @@ async def _carry_out(row: Row, stack: Stack, seed: int) -> None:
         set_right(stack)
         for order_id in orders:
             await retry(stack, names.order_to_journal_id("bc-us", str(order_id)))
-    await posted(stack, orders, patience=60)
+    await posted(stack, orders, patience=150)
     assert struck() > 0, "it never happened"
     set_right(stack)
     booked_once(stack, orders)
