@@ -5,13 +5,14 @@ import datetime as dt
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from support.stack import eventually
 
 from contracts.configuration import Configuration
 from contracts.starting import StartError, StartRequest
@@ -22,6 +23,7 @@ from store.rows import Receipt
 from webhook_gateway.app import GatewayParts, create_app
 from webhook_gateway.breaker import CircuitBreaker
 from webhook_gateway.inbox import InboxDrain
+from webhook_gateway.receipts import Receipts, WriteReceipts
 
 SECRET = "0123456789abcdefclientsecret"
 PATH = "/webhooks/acme/bc-us"
@@ -123,6 +125,25 @@ class Temporal:
         return [request.document_id for request in self.started]
 
 
+class Written(Receipts):
+    """Records of deliveries, of which a test knows when they are in the store."""
+
+    def __init__(self, write: WriteReceipts) -> None:
+        self._busy = 0
+
+        async def counted(batch: Sequence[Receipt]) -> None:
+            self._busy += 1
+            try:
+                await write(batch)
+            finally:
+                self._busy -= 1
+
+        super().__init__(counted, interval=0.01)
+
+    async def written(self) -> None:
+        await eventually(lambda: not self._waiting and not self._busy, "the records are in the store")
+
+
 @dataclass
 class Gateway:
     """A gateway under test, reached over ASGI."""
@@ -132,6 +153,7 @@ class Gateway:
     temporal: Temporal
     breaker: CircuitBreaker
     drain: InboxDrain
+    receipts: Written
 
     sign = staticmethod(sign)
     payload = staticmethod(payload)
@@ -145,7 +167,7 @@ class Gateway:
 
     async def records(self, connection: str = "bc-us") -> list[Receipt]:
         """Newest first, once the last delivery has been written down."""
-        await asyncio.sleep(0.25)
+        await self.receipts.written()
         return list(await self.store.deliveries.receipts(connection))
 
 
@@ -163,7 +185,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-def serve(store: Store) -> Serve:
+def serve(store: Store, monkeypatch: pytest.MonkeyPatch) -> Serve:
     """`async with serve(...) as gateway`: the application with its lifespan; leaving it is a graceful shutdown."""
 
     @contextlib.asynccontextmanager
@@ -180,13 +202,21 @@ def serve(store: Store) -> Serve:
         breaker = breaker or CircuitBreaker()
         clock = {} if now is None else {"now": now}
         parts = GatewayParts(configuration(**webhooks), store, starter, breaker=breaker, drain=drain, **clock)
-        app = create_app(parts)
+        made: list[Written] = []
+
+        def keep(write: WriteReceipts) -> Written:
+            made.append(Written(write))
+            return made[-1]
+
+        with monkeypatch.context() as patch:
+            patch.setattr("webhook_gateway.app.Receipts", keep)
+            app = create_app(parts)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as http,
         ):
             by_hand = InboxDrain(store, starter, breaker, owner="by-hand")
-            yield Gateway(http, store, starter, breaker, by_hand)
+            yield Gateway(http, store, starter, breaker, by_hand, made[0])
 
     return serving
 
