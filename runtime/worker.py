@@ -55,8 +55,17 @@ SHOP_WINDOW: Final = 30.0
 """Seconds of a shop's quota window."""
 STEADY: Final = 0.8
 """Of a limit, what workers let through one call after another: tasks that come faster would only wait in them."""
+LEAST: Final = 16.0
+"""Steps a second that the server lets through at least: it divides a queue's rate among the queue's partitions (four
+unless told otherwise), each of which saves up one step. Slower, and a lone step would wait for seconds at an account
+where nothing happens. The calls themselves stay within the vendor's limit (docs/decisions/0019)."""
 VENDOR_STEPS: Final = 20
-"""Steps of one connection at once in a worker. They wait for the vendor, and the vendor's limit is for all workers."""
+"""Steps of one connection at once in a worker, at most."""
+TURN: Final = 5.0
+"""Seconds within which each fetch of a shop should have its next turn there: half of what a call waits for one. One
+that waits longer is given up and begins again, and the calls it has made are made again."""
+FEWEST: Final = 4
+"""Steps of a shop at once at least: a sweep takes one of them for an hour."""
 
 Activity = Callable[..., Any]
 
@@ -104,11 +113,25 @@ def vendor_activities(parts: Collaborators, connection: FusionConnection | BigCo
     return [FetchActivities(parts).fetch_order, PollingActivities(parts).poll_orders]
 
 
+def calls_per_second(connection: FusionConnection | BigCommerceConnection) -> float:
+    """What the vendor allows to all workers of the account together."""
+    if isinstance(connection, FusionConnection):
+        return connection.requests_per_minute / 60
+    return connection.requests_per_window / SHOP_WINDOW
+
+
 def activities_per_second(connection: FusionConnection | BigCommerceConnection) -> float:
     """What the server lets through to all workers of the account together."""
+    calls = CALLS_PER_IMPORT_STEP if isinstance(connection, FusionConnection) else CALLS_PER_FETCH
+    return max(LEAST, STEADY * calls_per_second(connection) / calls)
+
+
+def steps_at_once(connection: FusionConnection | BigCommerceConnection, workers: int) -> int:
+    """In one of so many workers. At a shop no more than its part of the limit gives a turn to in time; what is done at
+    a pod is mostly waiting for its jobs."""
     if isinstance(connection, FusionConnection):
-        return STEADY * connection.requests_per_minute / 60 / CALLS_PER_IMPORT_STEP
-    return STEADY * connection.requests_per_window / SHOP_WINDOW / CALLS_PER_FETCH
+        return VENDOR_STEPS
+    return min(VENDOR_STEPS, max(FEWEST, int(TURN * calls_per_second(connection) / workers)))
 
 
 def build_common_worker(client: Client, parts: Collaborators, *, grace: float = 30.0) -> Worker:
@@ -138,7 +161,7 @@ def build_vendor_workers(
             client,
             task_queue=names.vendor_queue(connection.id),
             activities=vendor_activities(parts, connection),
-            max_concurrent_activities=VENDOR_STEPS,
+            max_concurrent_activities=steps_at_once(connection, parts.configuration.workers_expected),
             max_task_queue_activities_per_second=activities_per_second(connection),
             activity_task_poller_behavior=polling,
             graceful_shutdown_timeout=timedelta(seconds=grace),

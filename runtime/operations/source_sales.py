@@ -15,6 +15,7 @@ from contracts.sale import OrderSnapshot, Sale
 from mapping.bigcommerce import postability
 from mapping.dates import NotRecognised, recognition
 from mapping.entries import entries
+from runtime.grouped_errors import ungrouped
 
 AT_ONCE: Final = 8
 """Orders read at the same time. The client's own limiter keeps the shop's quota."""
@@ -72,12 +73,10 @@ async def _read(shop: Shop, integration: Integration, rows: tuple[ChangedOrder, 
                 return
         read.append(_sold(snapshot, integration))
 
-    try:
+    with ungrouped(VendorError):
         async with asyncio.TaskGroup() as tasks:
             for order_id in {row.order_id for row in rows}:
                 tasks.create_task(read_one(order_id))
-    except* VendorError as several:
-        raise _first(several) from several
     return read
 
 
@@ -111,12 +110,3 @@ def _nothing_to_book(snapshot: OrderSnapshot, policy: PostingPolicy) -> str | No
     if isinstance(recognised, NotRecognised):
         return recognised.reason
     return None if entries(snapshot.sale) else "zero total: the order has nothing to book"
-
-
-def _first(several: BaseExceptionGroup[VendorError]) -> VendorError:
-    leaf: BaseException = several
-    while isinstance(leaf, BaseExceptionGroup):
-        leaf = leaf.exceptions[0]
-    if not isinstance(leaf, VendorError):
-        raise TypeError("a group of vendor errors holds vendor errors")
-    return leaf

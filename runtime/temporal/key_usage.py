@@ -19,6 +19,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
+from runtime.grouped_errors import ungrouped
 from runtime.temporal.codec import KEY_ID
 
 TOGETHER: Final = 20
@@ -52,7 +53,7 @@ class Closed:
 
 
 async def keys_in_use(client: Client) -> KeysInUse:
-    """Reads every history that is still being written, and every schedule."""
+    """Reads every history that is still being written, and every schedule. Raises `RPCError`."""
     running: dict[str, list[str]] = {}
     schedules: dict[str, list[str]] = {}
     slots = asyncio.Semaphore(TOGETHER)
@@ -64,10 +65,11 @@ async def keys_in_use(client: Client) -> KeysInUse:
         finally:
             slots.release()
 
-    async with asyncio.TaskGroup() as tasks:
-        async for run in client.list_workflows('ExecutionStatus = "Running"'):
-            await slots.acquire()
-            tasks.create_task(look(run))
+    with ungrouped(RPCError):
+        async with asyncio.TaskGroup() as tasks:
+            async for run in client.list_workflows('ExecutionStatus = "Running"'):
+                await slots.acquire()
+                tasks.create_task(look(run))
     async for listed in await client.list_schedules():
         description = await client.get_schedule_handle(listed.id).describe()
         for key_id in set(_named(description.raw_description)):
