@@ -18,7 +18,7 @@ from typing import Final, Self
 
 import structlog
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.api.workflowservice.v1 import CountWorkflowExecutionsRequest, DescribeNamespaceRequest
 from temporalio.service import ConnectConfig, RPCError, ServiceClient
 
 from contracts.names import SEARCH_ATTRIBUTES
@@ -35,6 +35,7 @@ interrupted: busy machines see that now and then. Starting it again on its file 
 LOOK_EVERY: Final = 2.0
 STUCK_AFTER: Final = 3
 """Looks in a row."""
+ANSWERED_WITHIN: Final = timedelta(seconds=10)
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -230,26 +231,36 @@ class DevServer:
 
     async def _heal(self) -> None:
         """Whoever kills or stops the server is left alone: only one that runs and says that it is stuck is touched."""
+        service = await ServiceClient.connect(ConnectConfig(target_host=self.address, lazy=True))
         stuck = 0
         while True:
             await asyncio.sleep(LOOK_EVERY)
             pid = self.pid
-            stuck = stuck + 1 if pid is not None and await self._interrupted() else 0
+            stuck = stuck + 1 if pid is not None and await self._interrupted(service) else 0
             if stuck < STUCK_AFTER or self.pid != pid:
                 continue
             _log.warning("Temporal dev server is stuck; starting it again", address=self.address, pid=pid)
             stuck = 0
             await self.kill()
+            await self._start_in_the_end()
+
+    async def _start_in_the_end(self) -> None:
+        """A busy machine may need several attempts. Somebody else may have started it meanwhile."""
+        while not self.running:
             try:
                 await self.start()
             except DevServerError as error:
-                _log.error("Temporal dev server cannot be started again", error=str(error))
+                _log.error("Temporal dev server cannot be started again yet", error=str(error))
+                await asyncio.sleep(LOOK_EVERY)
 
-    async def _interrupted(self) -> bool:
+    async def _interrupted(self, service: ServiceClient) -> bool:
+        """Of the metadata, which every call needs, and of what lists workflows, which has a connection of its own."""
+        calls = service.workflow_service
         try:
-            service = await ServiceClient.connect(ConnectConfig(target_host=self.address, lazy=False))
-            request = DescribeNamespaceRequest(namespace=self.namespace)
-            await service.workflow_service.describe_namespace(request, timeout=timedelta(seconds=10))
+            await calls.describe_namespace(DescribeNamespaceRequest(namespace=self.namespace), timeout=ANSWERED_WITHIN)
+            await calls.count_workflow_executions(
+                CountWorkflowExecutionsRequest(namespace=self.namespace), timeout=ANSWERED_WITHIN
+            )
         except RPCError as error:
             return INTERRUPTED in error.message
         except RuntimeError:

@@ -7,7 +7,7 @@ told. What waits and was never sent gives way; what was sent, or is there, stand
 
 from typing import Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, Table, select, update
 
 from store.creating.creation import ROW_COLUMNS, CreationState, creation_of
 from store.engine.database import StoreError
@@ -33,13 +33,7 @@ def refuse_second_creation(connection: Connection, key: PostingKey) -> None:
     """Before a journal is staged. Raises `PostedElsewhere`."""
     if key.purpose not in REVENUE:
         return
-    table = creations.c
-    mine = (
-        table.connection == key.connection,
-        table.kind == key.kind,
-        table.document_id == key.document_id,
-        table.purpose.in_(REVENUE),
-    )
+    table, mine = creations.c, _of_the_sale(creations, key)
     for row in connection.execute(select(*ROW_COLUMNS).where(*mine).with_for_update()).all():
         creation = creation_of(row)
         if creation.final:
@@ -58,13 +52,7 @@ def refuse_second_journal(connection: Connection, key: PostingKey) -> None:
     """Before a create is intended. Raises `PostedElsewhere`."""
     if key.purpose not in REVENUE:
         return
-    table = postings.c
-    mine = (
-        table.connection == key.connection,
-        table.kind == key.kind,
-        table.document_id == key.document_id,
-        table.purpose.in_(REVENUE),
-    )
+    table, mine = postings.c, _of_the_sale(postings, key)
     connection.execute(update(postings).where(*mine, STAGED).values(state=PostingState.WITHDRAWN))
     found = connection.execute(
         select(table.reference, table.state).where(*mine, table.state.in_(_ON_ITS_WAY)).limit(1)
@@ -72,3 +60,13 @@ def refuse_second_journal(connection: Connection, key: PostingKey) -> None:
     if found is not None:
         where = "is in an import" if found.state == PostingState.GROUPED else "is in the ledger"
         raise PostedElsewhere(found.reference, f"its journal {where}")
+
+
+def _of_the_sale(table: Table, key: PostingKey) -> tuple[ColumnElement[bool], ...]:
+    """What either kind of document has in common: rows with which this sale itself is posted."""
+    return (
+        table.c.connection == key.connection,
+        table.c.kind == key.kind,
+        table.c.document_id == key.document_id,
+        table.c.purpose.in_(REVENUE),
+    )

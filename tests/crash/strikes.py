@@ -34,13 +34,17 @@ async def nothing() -> None:
 class Strike:
     """One way to strike. By itself it does nothing."""
 
-    name = ""
     gentle = False
     """Nothing else may happen to the documents, whatever the seed."""
     alone = False
     """No other process is killed besides."""
     afterwards = False
     """It waits until the whole morning is arranged; others strike while documents are placed."""
+
+    @property
+    def name(self) -> str:
+        """As the table and its report call it."""
+        raise NotImplementedError
 
     async def staff(self, scene: Scene, workers: int) -> None:
         """Who is there when it begins."""
@@ -57,8 +61,11 @@ class Strike:
 class Undisturbed(Strike):
     """Nothing is done, and the documents' way is watched. Caches are cold, so that the whole of it is passed."""
 
-    name = "undisturbed"
     alone = True
+
+    @property
+    def name(self) -> str:
+        return "undisturbed"
 
     async def staff(self, scene: Scene, workers: int) -> None:
         await scene.lane.staff(workers=workers, fresh=True)
@@ -91,7 +98,7 @@ class AtTwin(Strike):
     fate: Fate = "SIGKILL"
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         return f"{self.call.name}, {self.point}{PAUSED[self.fate]}"
 
     def prepare(self, scene: Scene) -> Struck:
@@ -119,7 +126,7 @@ class AtBoundary(Strike):
     """The step only runs in a worker whose caches are cold."""
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         kind, step, side = self.boundary.split("/")
         return f"{side} {step if kind == 'activity' else f'{step} in the {kind}'}{PAUSED[self.fate]}"
 
@@ -169,8 +176,11 @@ class ServerKilledTwice(Strike):
     """With documents on their way, and again while their group is being sent. What the shop announces meanwhile goes to
     the inbox of the gateway."""
 
-    name = "Temporal server killed twice"
     afterwards = True
+
+    @property
+    def name(self) -> str:
+        return "Temporal server killed twice"
 
     def prepare(self, scene: Scene) -> Struck:
         async def struck() -> None:
@@ -195,10 +205,13 @@ class ServerKilledTwice(Strike):
 class GatewayWithInboxKilled(Strike):
     """Temporal hangs, deliveries are acknowledged from the inbox, and then the gateway dies."""
 
-    name = "gateway with an inbox, server paused"
     gentle = True
     alone = True
     afterwards = True
+
+    @property
+    def name(self) -> str:
+        return "gateway with an inbox, server paused"
 
     def prepare(self, scene: Scene) -> Struck:
         server = scene.lane.pause_server()
@@ -216,10 +229,13 @@ class GatewayWithInboxKilled(Strike):
 class CommandsKilled(Strike):
     """`ml-connector worker` and `ml-connector gateway` as an operator starts them, with an order on its way."""
 
-    name = "ml-connector worker and gateway"
     gentle = True
     alone = True
     afterwards = True
+
+    @property
+    def name(self) -> str:
+        return "ml-connector worker and gateway"
 
     async def staff(self, scene: Scene, workers: int) -> None:
         lane = scene.lane
@@ -250,7 +266,7 @@ class ResetWhenFinished(Strike):
     alone = True
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         return f"finished {self.workflow_type} reset to every task"
 
     async def finish(self, scene: Scene) -> None:
@@ -275,7 +291,7 @@ class ResetUnderWay(Strike):
     afterwards = True
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         return f"waiting order reset, signals {'kept' if self.signals else 'dropped'}"
 
     def prepare(self, scene: Scene) -> Struck:

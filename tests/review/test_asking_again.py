@@ -1,6 +1,7 @@
 """What a person types, and types again when no answer came."""
 
 import datetime as dt
+import functools
 import shlex
 import time
 
@@ -35,7 +36,7 @@ async def test_the_same_command_after_the_decision_was_applied_tells_it_and_succ
     stack: Stack, typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer is lost while Fusion is slow; what exit code 3 prints is typed when all has happened."""
-    monkeypatch.setattr(review, "decide", _impatient)
+    monkeypatch.setattr(review, "decide", functools.partial(operation.decide, patience=SHORT))
     await book_by_hand(stack, BATCH)
     async with stack.worker():
         (order_id,) = await park_unmapped(stack, 1)
@@ -53,10 +54,6 @@ async def test_the_same_command_after_the_decision_was_applied_tells_it_and_succ
             assert told.exit_code == 0, told.output
             assert f"Order {order_id} (bc-us): mark posted decided by dana: at the fair (on record" in told.stdout
         assert len(await trail(stack, order_id, "decided")) == 1
-
-
-async def _impatient(*given: object, **more: object) -> object:
-    return await operation.decide(*given, **more, patience=SHORT)  # type: ignore[arg-type]
 
 
 async def test_a_decision_is_not_taken_about_a_later_review_of_the_same_document(stack: Stack, typed: Typed) -> None:

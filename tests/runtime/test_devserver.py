@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():  # the workflows below are loaded
     from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
     from temporalio.contrib.pydantic import pydantic_data_converter
     from temporalio.exceptions import ApplicationError
+    from temporalio.service import ConnectConfig, ServiceClient
     from temporalio.worker import Replayer, Worker
 
     from contracts.configuration import TemporalSettings
@@ -167,7 +168,7 @@ class _Stuck(DevServer):
 
     first: int | None = None
 
-    async def _interrupted(self) -> bool:
+    async def _interrupted(self, service: ServiceClient) -> bool:
         self.first = self.first or self.pid
         return self.pid == self.first
 
@@ -181,7 +182,26 @@ async def test_a_server_that_is_stuck_is_started_again_on_its_file(temporal_cli:
 
 
 async def test_a_server_that_serves_is_not_stuck(server: DevServer) -> None:
-    assert not await server._interrupted()
+    service = await ServiceClient.connect(ConnectConfig(target_host=server.address, lazy=True))
+    assert not await server._interrupted(service)
+
+
+class _Reluctant(_Stuck):
+    """Cannot be started at the second attempt."""
+
+    attempts = 0
+
+    async def start(self) -> None:
+        self.attempts += 1
+        if self.attempts == 2:
+            raise DevServerError("The machine is too busy.")
+        await super().start()
+
+
+async def test_a_stuck_server_that_does_not_come_up_is_tried_again(temporal_cli: Path, tmp_path: Path) -> None:
+    async with _Reluctant(temporal_cli, database=tmp_path / "temporal.db", ui_port=None) as stuck:
+        await eventually(lambda: stuck.pid not in (None, stuck.first), "another process serves", patience=60)
+        assert stuck.attempts == 3
 
 
 async def test_a_server_that_cannot_start_says_why(temporal_cli: Path, server: DevServer, tmp_path: Path) -> None:
