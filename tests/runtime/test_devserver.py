@@ -172,12 +172,15 @@ class _Stuck(DevServer):
         self.first = self.first or self.pid
         return self.pid == self.first
 
+    def replaced(self) -> bool:
+        return self.first is not None and self.pid not in (None, self.first)
+
 
 async def test_a_server_that_is_stuck_is_started_again_on_its_file(temporal_cli: Path, tmp_path: Path) -> None:
     async with _Stuck(temporal_cli, database=tmp_path / "temporal.db", ui_port=None) as stuck:
         client = await connect(TemporalSettings(address=stuck.address), RING)
         await client.start_workflow(Journey.run, "kept", id="kept", task_queue="nobody-listens")
-        await eventually(lambda: stuck.pid not in (None, stuck.first), "another process serves", patience=60)
+        await eventually(stuck.replaced, "another process serves", patience=60)
         assert (await client.get_workflow_handle("kept").describe()).id == "kept"
 
 
@@ -200,7 +203,7 @@ class _Reluctant(_Stuck):
 
 async def test_a_stuck_server_that_does_not_come_up_is_tried_again(temporal_cli: Path, tmp_path: Path) -> None:
     async with _Reluctant(temporal_cli, database=tmp_path / "temporal.db", ui_port=None) as stuck:
-        await eventually(lambda: stuck.pid not in (None, stuck.first), "another process serves", patience=60)
+        await eventually(stuck.replaced, "another process serves", patience=60)
         assert stuck.attempts == 3
 
 
