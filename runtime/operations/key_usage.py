@@ -98,9 +98,11 @@ async def key_usage(store: Store, client: Client | None, ring: KeyRing) -> tuple
 
 def replaced_at(ring: KeyRing, key_id: str) -> dt.datetime | None:
     """When another key took its place; None when that is not known, or has not happened."""
+    if key_id == ring.current:
+        return None
     since = ring.since.get(key_id, dt.datetime.min.replace(tzinfo=dt.UTC))
-    later = [moment for other, moment in ring.since.items() if other != key_id and moment > since]
-    return min(later, default=None) if key_id != ring.current else None
+    # A ring is kept to the second: one that is made and rotated at once has the same moment twice.
+    return min((moment for other, moment in ring.since.items() if other != key_id and moment >= since), default=None)
 
 
 async def _closed(client: Client | None, ring: KeyRing, key_id: str) -> Closed | None:
