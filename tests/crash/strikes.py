@@ -32,7 +32,7 @@ async def nothing() -> None:
 
 
 class Strike:
-    """One way to strike. By itself it does nothing."""
+    """One way to strike. By itself it does nothing, under no name."""
 
     gentle = False
     """Nothing else may happen to the documents, whatever the seed."""
@@ -44,7 +44,7 @@ class Strike:
     @property
     def name(self) -> str:
         """As the table and its report call it."""
-        raise NotImplementedError
+        return ""
 
     async def staff(self, scene: Scene, workers: int) -> None:
         """Who is there when it begins."""
