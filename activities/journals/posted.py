@@ -18,7 +18,8 @@ from contracts.journal import FateKind
 from contracts.steps import FollowPosting, GroupStep, PostingProgress
 
 PATIENCE: Final = 600.0
-"""Seconds one activity follows; the workflow then pauses and comes back."""
+"""Seconds that the first visit follows. The workflow then pauses and comes back for one look at a time: groups that
+wait for a nightly posting must not keep the connection's steps from others."""
 LONGEST_INTERVAL: Final = 60.0
 
 
@@ -30,12 +31,12 @@ class PostedActivities:
 
     @activity.defn(name="follow_posting")
     async def follow_posting(self, wanted: FollowPosting) -> PostingProgress:
-        """Reads the group's journals until all of them are posted, and records each posting once."""
+        """Reads the group's journals, at the first visit until all of them are posted; records each posting once."""
         step = wanted.step
         settings = self._parts.fusion_connection(step.fusion).journal_import
         if wanted.submit and settings.posting == "job":
             await pass_gate(self._parts, step.fusion, document(step), partial(self._start_posting, step))
-        interval, gives_up_at = settings.status_interval, time.monotonic() + PATIENCE
+        interval, gives_up_at = settings.status_interval, time.monotonic() + (PATIENCE if wanted.submit else 0.0)
         async with beating():
             while True:
                 progress = await self._record_posted(step)
