@@ -100,9 +100,16 @@ def replaced_at(ring: KeyRing, key_id: str) -> dt.datetime | None:
     """When another key took its place; None when that is not known, or has not happened."""
     if key_id == ring.current:
         return None
-    since = ring.since.get(key_id, dt.datetime.min.replace(tzinfo=dt.UTC))
-    # A ring is kept to the second: one that is made and rotated at once has the same moment twice.
-    return min((moment for other, moment in ring.since.items() if other != key_id and moment >= since), default=None)
+    if key_id not in ring.since:
+        return min(ring.since.values(), default=None)
+    order, since = list(ring.since), ring.since[key_id]
+    # Older files are kept to the second: of keys with the same moment, the one that was added later came later.
+    later = (
+        moment
+        for other, moment in ring.since.items()
+        if moment > since or (moment == since and order.index(other) > order.index(key_id))
+    )
+    return min(later, default=None)
 
 
 async def _closed(client: Client | None, ring: KeyRing, key_id: str) -> Closed | None:

@@ -229,7 +229,7 @@ class KeyRing:
         content = {
             "current": current,
             "keys": {key_id: base64.b64encode(keys[key_id]).decode() for key_id in self.ids},
-            "since": {key_id: moment.isoformat(timespec="seconds") for key_id, moment in since.items()},
+            "since": {key_id: moment.isoformat() for key_id, moment in since.items()},
         }
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         draft.unlink(missing_ok=True)

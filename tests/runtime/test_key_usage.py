@@ -17,11 +17,18 @@ def ring(**since: int) -> KeyRing:
     return KeyRing(keys, list(since)[-1], moments)
 
 
-@pytest.mark.parametrize(("second", "third"), [(60, 120), (0, 0), (0, 5)])
+@pytest.mark.parametrize(("second", "third"), [(60, 120), (0, 0), (0, 5), (0, 31_536_000)])
 def test_a_key_was_replaced_when_the_next_became_current_also_within_the_same_second(second: int, third: int) -> None:
     keys = ring(k1=0, k2=second, k3=third)
     assert replaced_at(keys, "k1") == DAWN + dt.timedelta(seconds=second)
+    assert replaced_at(keys, "k2") == DAWN + dt.timedelta(seconds=third)
     assert replaced_at(keys, "k3") is None
+
+
+def test_a_key_that_is_used_again_within_the_same_second_does_not_count_as_following_itself() -> None:
+    """Nobody knows then when the other one was replaced, so its histories are kept."""
+    keys = KeyRing({"k1": b"1" * 32, "k2": b"2" * 32}, "k1", {"k1": DAWN, "k2": DAWN})
+    assert replaced_at(keys, "k2") is None
 
 
 def test_a_key_of_a_ring_that_kept_no_moments_was_replaced_when_the_next_became_current() -> None:
