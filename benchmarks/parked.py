@@ -1,7 +1,7 @@
 """What ten thousand documents in review cost while nobody decides about them.
 
 They are put into review as they are after a month: short runs that wait, and rows of the store. The worker is a process
-of its own and remembers at most two thousand of them. For a minute nothing is asked; then a person looks at the list.
+of its own and remembers some hundreds of them. For a minute nothing is asked; then a person looks at the list.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ async def _measure(stack: Stack, parked: int, seconds: float) -> tuple[list[Figu
         at_most(
             f"history events a minute, {parked:,} parked (sample of {len(sample):,})", after - before, 0, form=".0f"
         ),
-        at_most("calls to vendors a minute, the same", called, 0, form=".0f"),
+        at_most("calls to vendors about them a minute, the same", called, 0, form=".0f"),
         at_most("worker CPU a minute, the same, over an idle worker's", own_cpu, 0.3, form=".2f", unit=" s"),
         Figure("reads of files and sockets a minute, the same, over an idle worker's", f"{own_reads:.0f}"),
         Figure("worker memory, none parked", f"{empty:.0f} MB"),

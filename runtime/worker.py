@@ -61,11 +61,16 @@ unless told otherwise), each of which saves up one step. Slower, and a lone step
 where nothing happens. The calls themselves stay within the vendor's limit (docs/decisions/0019)."""
 VENDOR_STEPS: Final = 20
 """Steps of one connection at once in a worker, at most."""
+CALLS_AT_ONCE: Final = 3
+"""That a fetch has waiting: after the order itself it reads what belongs to it side by side."""
 TURN: Final = 5.0
-"""Seconds within which each fetch of a shop should have its next turn there: half of what a call waits for one. One
-that waits longer is given up and begins again, and the calls it has made are made again."""
-FEWEST: Final = 4
-"""Steps of a shop at once at least: a sweep takes one of them for an hour."""
+"""Seconds within which each call should have its turn: half of what it waits for one. A step whose call waits longer is
+given up and begins again, and the calls it has made are made again."""
+FEWEST_AT_SHOP: Final = 4
+"""Steps at once at least: a sweep and a poll take one each, for an hour at times. Where a shop allows fewer than a
+hundred calls in its window, some of them may begin again."""
+FEWEST_AT_POD: Final = 8
+"""The same, where followers of jobs and of postings take several for minutes and mostly sleep."""
 
 Activity = Callable[..., Any]
 
@@ -127,11 +132,11 @@ def activities_per_second(connection: FusionConnection | BigCommerceConnection) 
 
 
 def steps_at_once(connection: FusionConnection | BigCommerceConnection, workers: int) -> int:
-    """In one of so many workers. At a shop no more than its part of the limit gives a turn to in time; what is done at
-    a pod is mostly waiting for its jobs."""
+    """In one of so many workers: no more than its part of the vendor's limit gives turns to in time."""
+    turns = TURN * calls_per_second(connection) / workers
     if isinstance(connection, FusionConnection):
-        return VENDOR_STEPS
-    return min(VENDOR_STEPS, max(FEWEST, int(TURN * calls_per_second(connection) / workers)))
+        return min(VENDOR_STEPS, max(FEWEST_AT_POD, int(turns)))
+    return min(VENDOR_STEPS, max(FEWEST_AT_SHOP, int(turns / CALLS_AT_ONCE)))
 
 
 def build_common_worker(client: Client, parts: Collaborators, *, grace: float = 30.0) -> Worker:
