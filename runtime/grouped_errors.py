@@ -6,22 +6,19 @@ from contextlib import contextmanager
 
 @contextmanager
 def ungrouped(kind: type[Exception]) -> Iterator[None]:
-    """Around an `asyncio.TaskGroup`: the first error of `kind` in its group instead of the group.
+    """Around an `asyncio.TaskGroup`: the first error of `kind` instead of a group in which all are of it.
 
-    A group that holds nothing of the kind stays what it is.
+    A group that holds anything else stays what it is: that must not be hidden.
     """
     try:
         yield
     except BaseExceptionGroup as several:
-        first = _first(several, kind)
-        if first is None:
+        expected, others = several.split(kind)
+        if expected is None or others is not None:
             raise
-        raise first from several
+        raise _first(expected) from several
 
 
-def _first(several: BaseExceptionGroup[BaseException], kind: type[Exception]) -> Exception | None:
-    for error in several.exceptions:
-        found = _first(error, kind) if isinstance(error, BaseExceptionGroup) else error
-        if isinstance(found, kind):
-            return found
-    return None
+def _first(several: BaseExceptionGroup[Exception]) -> Exception:
+    error = several.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -82,6 +82,9 @@ class DevServer:
         self._patience = patience
         self._extra_arguments = tuple(extra_arguments)
         self._process: asyncio.subprocess.Process | None = None
+        self._starting = asyncio.Lock()
+        self._wanted = False
+        """Somebody started it and nobody has stopped or killed it since."""
         self._watch: asyncio.Task[None] | None = None
 
     @property
@@ -111,14 +114,21 @@ class DevServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
-        await self.stop()
+        try:
+            if self._watch is not None:
+                self._watch.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._watch
+        finally:
+            await self.stop()
 
     async def start(self) -> None:
         """Returns when the namespace serves requests and knows the search attributes. Raises `DevServerError`."""
+        self._wanted = True
+        async with self._starting:
+            await self._start()
+
+    async def _start(self) -> None:
         if self.running:
             raise DevServerError(f"The Temporal dev server on {self.address} already runs.")
         self.port = self.port or _free_port(self.host)
@@ -155,16 +165,18 @@ class DevServer:
         try:
             await self._ready()
         except BaseException:
-            await self.kill()
+            await self._end(signal.SIGKILL, 10.0)
             raise
         _log.info("Temporal dev server is up", address=self.address, ui=self.ui_url, pid=self.pid)
 
     async def stop(self, grace: float = 10.0) -> None:
         """Orderly; killed after `grace` seconds. Does nothing when it is not running."""
+        self._wanted = False
         await self._end(signal.SIGTERM, grace)
 
     async def kill(self) -> None:
         """SIGKILL, as a crash would end it, and waits until it is gone. Only a database file survives."""
+        self._wanted = False
         await self._end(signal.SIGKILL, 10.0)
 
     async def restart(self) -> None:
@@ -241,17 +253,20 @@ class DevServer:
                 continue
             _log.warning("Temporal dev server is stuck; starting it again", address=self.address, pid=pid)
             stuck = 0
-            await self.kill()
+            await self._end(signal.SIGKILL, 10.0)
             await self._start_in_the_end()
 
     async def _start_in_the_end(self) -> None:
-        """A busy machine may need several attempts. Somebody else may have started it meanwhile."""
-        while not self.running:
-            try:
-                await self.start()
-            except DevServerError as error:
-                _log.error("Temporal dev server cannot be started again yet", error=str(error))
-                await asyncio.sleep(LOOK_EVERY)
+        """A busy machine may need several attempts. Whoever stops it meanwhile, or starts it, has the last word."""
+        while True:
+            async with self._starting:
+                if not self._wanted or self.running:
+                    return
+                try:
+                    await self._start()
+                except (DevServerError, OSError) as error:
+                    _log.error("Temporal dev server cannot be started again yet", error=str(error))
+            await asyncio.sleep(LOOK_EVERY)
 
     async def _interrupted(self, service: ServiceClient) -> bool:
         """Of the metadata, which every call needs, and of what lists workflows, which has a connection of its own."""

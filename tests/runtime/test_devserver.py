@@ -194,17 +194,37 @@ class _Reluctant(_Stuck):
 
     attempts = 0
 
-    async def start(self) -> None:
+    async def _start(self) -> None:
         self.attempts += 1
         if self.attempts == 2:
             raise DevServerError("The machine is too busy.")
-        await super().start()
+        await super()._start()
 
 
 async def test_a_stuck_server_that_does_not_come_up_is_tried_again(temporal_cli: Path, tmp_path: Path) -> None:
     async with _Reluctant(temporal_cli, database=tmp_path / "temporal.db", ui_port=None) as stuck:
         await eventually(stuck.replaced, "another process serves", patience=60)
         assert stuck.attempts == 3
+
+
+class _Hopeless(_Stuck):
+    """Cannot be started a second time."""
+
+    attempts = 0
+
+    async def _start(self) -> None:
+        self.attempts += 1
+        if self.attempts > 1:
+            raise DevServerError("The machine is too busy.")
+        await super()._start()
+
+
+async def test_a_stuck_server_that_somebody_stops_is_left_alone(temporal_cli: Path, tmp_path: Path) -> None:
+    async with _Hopeless(temporal_cli, database=tmp_path / "temporal.db", ui_port=None) as stuck:
+        await eventually(lambda: stuck.attempts > 1, "it is tried again", patience=60)
+        await stuck.kill()
+        await stuck._start_in_the_end()
+        assert not stuck.running
 
 
 async def test_a_server_that_cannot_start_says_why(temporal_cli: Path, server: DevServer, tmp_path: Path) -> None:
