@@ -21,6 +21,9 @@ with workflow.unsafe.imports_passed_through():
 
 LOOK_AGAIN = timedelta(minutes=30)
 """While an import is under way: how long until we look whether it still is."""
+LOOK_SOON = timedelta(seconds=10)
+"""The same at first, when somebody else started it: one that has told already, before the store was restored, tells
+nobody again."""
 
 
 @workflow.defn(name=names.JOURNAL_GROUPS)
@@ -83,16 +86,20 @@ class JournalGroups:
         """Never two imports at once per ledger and source: go on only when this one has let go of it."""
         group_id = sealed.group_id or 0
         self.doing = f"importing group {group_id}, {sealed.journals} journals"
+        pause = LOOK_SOON
         while True:
-            await self._start_import(groups, group_id, sealed.journals)
-            await self._wait_for_release(group_id)
+            if await self._start_import(groups, group_id, sealed.journals):
+                pause = LOOK_AGAIN
+            await self._wait_for_release(group_id, pause)
+            pause = min(pause * 2, LOOK_AGAIN)
             if group_id in self.released:
                 return self.released.pop(group_id)
             # Signals are not lost, but their sender may have been terminated: then it is started again.
             if not await self._keeps_its_slot(groups, group_id):
                 return Released(group_id=group_id)
 
-    async def _start_import(self, groups: JournalGroupsInput, group_id: int, journals: int) -> None:
+    async def _start_import(self, groups: JournalGroupsInput, group_id: int, journals: int) -> bool:
+        """Whether it was not under way already."""
         try:
             await workflow.start_child_workflow(
                 JournalImport.run,
@@ -112,10 +119,12 @@ class JournalGroups:
         except WorkflowAlreadyStartedError:
             # Started by an earlier run of ours; its signal goes to our id, whichever run that is.
             workflow.logger.info("group %s is under way already", group_id)
+            return False
+        return True
 
-    async def _wait_for_release(self, group_id: int) -> None:
+    async def _wait_for_release(self, group_id: int, pause: timedelta) -> None:
         try:
-            await workflow.wait_condition(lambda: group_id in self.released, timeout=LOOK_AGAIN)
+            await workflow.wait_condition(lambda: group_id in self.released, timeout=pause)
         except TimeoutError:
             return
 

@@ -2,17 +2,23 @@
 
 from datetime import timedelta
 
+import pytest
 from recovery.conftest import Vintage
 from recovery.redelivery import announce_all, poll, says_it_is_behind
+from replay.stage import with_shared_flows
 from support.proof import booked_once, clearance, no_journal_twice, nothing_left, ordinary, posted, sell
 from support.stack import eventually, journals_of
 
+import activities.journals.posted
+import workflows.journal_groups
+import workflows.journal_import
 from contracts import names
-from contracts.flow import JournalGroupsInput, OrderToJournalInput, State
+from contracts.flow import FlowState, JournalGroupsInput, OrderToJournalInput, State
 from runtime.operations.reconciliation import reconcile
 from runtime.operations.recovery import recover
 from runtime.parts import open_parts
 from sandbox.bigcommerce import US_SHOP, Shape, draft
+from sandbox.fusion.demo_world import US_LEDGER
 
 
 async def morning_since_backup(vintage: Vintage) -> tuple[list[int], list[int]]:
@@ -73,6 +79,38 @@ async def test_what_was_staged_at_the_time_of_the_backup_is_not_posted_again(vin
         await posted(restored, later)
         no_journal_twice(restored)
         nothing_left(restored)
+
+
+async def test_an_import_that_let_go_before_the_restore_does_not_hold_up_its_ledger(
+    vintage: Vintage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has told that the next group may go, and rests between looks at its postings: it will not tell again."""
+    vintage.stack.fusion.world.habits.autopost_delay = 10.0
+    monkeypatch.setattr(activities.journals.posted, "PATIENCE", 0.1)
+    monkeypatch.setattr(workflows.journal_import, "UNPOSTED_PAUSE", timedelta(seconds=12))
+    monkeypatch.setattr(workflows.journal_groups, "LOOK_SOON", timedelta(seconds=2))
+    stack = await with_shared_flows(vintage.stack)
+    held = stack.fusion.hooks.hold("received", method="POST", path="/erpintegrations$", body="importBulkData")
+    async with stack.worker():
+        orders = await sell(stack, ordinary(0))
+        await held.reached(60)
+        await vintage.back_up()
+        held.release()
+        (posting,) = await stack.parts.store.journals.postings_of("bc-us", "order", str(orders[0]))
+        old = stack.temporal.get_workflow_handle(names.journal_import_id("fusion", US_LEDGER, posting.group_id or 0))
+
+        async def rests() -> bool:
+            return "not posted yet" in (await old.query(names.STATE, result_type=FlowState)).sentence
+
+        await eventually(rests, "it waits for its postings")
+    async with vintage.restored() as empty:
+        restored = await with_shared_flows(empty)
+        async with restored.worker():
+            assert (await recover(restored.parts, restored.parts.clock() - timedelta(hours=12))).done
+            later = await sell(restored, ordinary(9))
+            await posted(restored, [*orders, *later])
+            no_journal_twice(restored)
+            nothing_left(restored)
 
 
 async def test_an_edit_after_the_backup_is_not_taken_for_what_is_in_the_ledger(vintage: Vintage) -> None:

@@ -180,11 +180,16 @@ async def open_stage(
     async with open_stack(
         server, scratch, imports=HURRIED | (imports or {}), adjust=adjusted, **stack_options
     ) as opened:
-        client = await hurried(opened)
-        parts = dataclasses.replace(opened.parts, temporal=client, starter=TemporalStarter(client))
-        stack = dataclasses.replace(opened, temporal=client, parts=parts)
+        stack = await with_shared_flows(opened)
         async with stack.worker():
             yield Stage(stack, directory, saved)
+
+
+async def with_shared_flows(stack: Stack) -> Stack:
+    """The same stack; its workers use the client of `hurried`."""
+    client = await hurried(stack)
+    parts = dataclasses.replace(stack.parts, temporal=client, starter=TemporalStarter(client))
+    return dataclasses.replace(stack, temporal=client, parts=parts)
 
 
 async def hurried(stack: Stack) -> Client:
