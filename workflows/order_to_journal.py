@@ -112,8 +112,13 @@ class OrderToJournal(JournalSteps, InvoiceSteps):
             raise NeedsReviewError(self.edited(settled.standing.reference, "document"))
         return settled.standing
 
-    async def _park(self, order: OrderToJournalInput, problems: tuple[Problem, ...], seen: int) -> None:
-        """Record why, then go on as a short run that only waits for a person or another version of the order."""
+    async def _park(
+        self, order: OrderToJournalInput, problems: tuple[Problem, ...], seen: int, *, looked: bool = False
+    ) -> None:
+        """Record why, then go on as a short run that only waits for a person or another version of the order.
+
+        `looked`: whether what may be on its way was looked for already. Where looking is what fails, once is enough.
+        """
         fetched = self.fetched
         settled = await self.settle(
             SettleDocument(
@@ -128,12 +133,12 @@ class OrderToJournal(JournalSteps, InvoiceSteps):
                 job=order.job,
             )
         )
-        if settled.creating and fetched and fetched.snapshot:
+        if settled.creating and fetched and fetched.snapshot and not looked:
             # Nobody would look for it while the document is parked for another reason.
             try:
                 await self.create_invoice(order, fetched, None, names.vendor_queue(settled.creating), seen)
             except NeedsReviewError as found:
-                await self._park(order, (*found.problems, *problems), seen)
+                await self._park(order, (*found.problems, *problems), seen, looked=True)
         # Only the next run is in review and takes decisions: one that this run took would be lost with it.
         attributes.upsert(State.NEEDS_REVIEW)
         await workflow.wait_condition(workflow.all_handlers_finished)

@@ -120,3 +120,14 @@ async def test_one_invoice_an_order_whatever_goes_wrong(stack: Stack, row: Row) 
     set_right(stack)
     no_invoice_twice(stack)
     await nothing_in_review(stack)
+
+
+async def test_an_invoice_that_cannot_be_looked_at_is_put_before_a_person_once(stack: Stack) -> None:
+    refused = stack.fusion.faults.set("error", status=400, **READ_BACK)
+    (order_id,) = await sell(stack, ordinary(len(ROWS)))
+    standing = await stack.in_state(order_id, State.NEEDS_REVIEW)
+    assert {one.code for one in standing.problems} == {"vendor_400"}
+    assert refused.struck <= 3, "looked, looked for while parked, and no more"
+    set_right(stack)
+    await retry(stack, names.order_to_journal_id("bc-us", str(order_id)))
+    await billed_once(stack, [order_id])
