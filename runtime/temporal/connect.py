@@ -35,6 +35,18 @@ _WORDS: Final = (
 
 DEFAULT_ADDRESS: Final = "localhost:7233"
 
+_PASSING: Final = frozenset(
+    {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.ABORTED,
+        RPCStatusCode.INTERNAL,
+        RPCStatusCode.UNKNOWN,
+    }
+)
+"""What a server answers that is starting, or busy."""
+
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -104,10 +116,10 @@ async def register_search_attributes(client: Client, *, patience: float = 30.0) 
     """Adds those of `contracts.names.SEARCH_ATTRIBUTES` that the namespace lacks and waits until it accepts them.
 
     A production server lists an attribute seconds before requests may carry it: its services take note of a changed
-    namespace by and by. Safe to call from every process at every start. Returns the names it added. Raises
-    `SearchAttributesError`.
+    namespace by and by. A server that is away for a moment is waited for, up to `patience` seconds. Safe to call from
+    every process at every start. Returns the names it added. Raises `SearchAttributesError`.
     """
-    known = await _registered(client)
+    known = await _registered(client, patience)
     for name in SEARCH_ATTRIBUTES:
         kind = known.get(name, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
         if kind != IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD:
@@ -131,17 +143,27 @@ async def register_search_attributes(client: Client, *, patience: float = 30.0) 
     return missing
 
 
-async def _registered(client: Client) -> dict[str, int]:
-    try:
-        answer = await client.operator_service.list_search_attributes(
-            ListSearchAttributesRequest(namespace=client.namespace)
-        )
-    except RPCError as error:
-        raise SearchAttributesError(
-            f"Temporal does not list the search attributes of namespace {client.namespace} "
-            f"({error.status.name.lower()}). {_by_hand(client, SEARCH_ATTRIBUTES)}"
-        ) from error
-    return dict(answer.custom_attributes)
+async def _registered(client: Client, patience: float) -> dict[str, int]:
+    gives_up_at = time.monotonic() + patience
+    while True:
+        try:
+            answer = await client.operator_service.list_search_attributes(
+                ListSearchAttributesRequest(namespace=client.namespace)
+            )
+        except RPCError as error:
+            if error.status in _PASSING:
+                if time.monotonic() < gives_up_at:
+                    await asyncio.sleep(0.5)
+                    continue
+                raise SearchAttributesError(
+                    f"Temporal was asked for the search attributes of namespace {client.namespace} for {patience:.0f} "
+                    f"s and answers: {error.status.name.lower()}. See whether it is well, then start this again."
+                ) from error
+            raise SearchAttributesError(
+                f"Temporal does not list the search attributes of namespace {client.namespace} "
+                f"({error.status.name.lower()}). {_by_hand(client, SEARCH_ATTRIBUTES)}"
+            ) from error
+        return dict(answer.custom_attributes)
 
 
 async def _accepted(client: Client) -> bool:
@@ -158,7 +180,7 @@ async def _add(client: Client, missing: Sequence[str]) -> None:
     wanted = dict.fromkeys(missing, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
     try:
         await client.operator_service.add_search_attributes(
-            AddSearchAttributesRequest(namespace=client.namespace, search_attributes=wanted)
+            AddSearchAttributesRequest(namespace=client.namespace, search_attributes=wanted), retry=True
         )
     except RPCError as error:
         if error.status == RPCStatusCode.ALREADY_EXISTS:

@@ -83,7 +83,9 @@ async def closed_since(client: Client, before: dt.datetime) -> Closed:
     count = (await client.count_workflows(query)).count
     if not count:
         return Closed(0, None)
-    namespace = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    namespace = await client.workflow_service.describe_namespace(
+        DescribeNamespaceRequest(namespace=client.namespace), retry=True
+    )
     retention = namespace.config.workflow_execution_retention_ttl.ToTimedelta()
     # The one that closed last comes first.
     async for run in client.list_workflows(query, page_size=1, limit=1):
@@ -98,14 +100,15 @@ async def _keys_of(client: Client, run: WorkflowExecution) -> set[str]:
     page = b""
     try:
         described = await client.workflow_service.describe_workflow_execution(
-            DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=execution)
+            DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=execution), retry=True
         )
         found.update(_named(described))
         while True:
             history = await client.workflow_service.get_workflow_execution_history(
                 GetWorkflowExecutionHistoryRequest(
                     namespace=client.namespace, execution=execution, next_page_token=page
-                )
+                ),
+                retry=True,
             )
             found.update(_named(history))
             page = history.next_page_token

@@ -98,6 +98,17 @@ async def test_attributes_are_registered_where_they_are_missing_and_only_once(te
         assert await register_search_attributes(client) == ()
 
 
+async def test_a_server_that_is_away_for_a_moment_is_waited_for(temporal_cli: Path, tmp_path: Path) -> None:
+    async with DevServer(temporal_cli, database=tmp_path / "temporal.db", ui_port=None) as server:
+        client = await connect(TemporalSettings(address=server.address), RING)
+        await server.kill()
+        asked = asyncio.create_task(register_search_attributes(client, patience=120))
+        with pytest.raises(SearchAttributesError, match="unavailable"):
+            await register_search_attributes(client, patience=0.5)
+        await server.start()
+        assert await asked == ()
+
+
 async def test_an_attribute_of_another_type_is_refused(temporal_cli: Path) -> None:
     arguments = ("--search-attribute", "MlcJob=Int")
     async with DevServer(temporal_cli, ui_port=None, search_attributes=(), extra_arguments=arguments) as other:

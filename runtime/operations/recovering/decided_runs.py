@@ -52,7 +52,9 @@ class Unread(Frozen):
 
 async def forgotten_before(client: Client, now: dt.datetime) -> dt.datetime:
     """Runs that closed before this moment are not kept any more."""
-    described = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    described = await client.workflow_service.describe_namespace(
+        DescribeNamespaceRequest(namespace=client.namespace), retry=True
+    )
     retention: dt.timedelta = described.config.workflow_execution_retention_ttl.ToTimedelta()
     return now - retention
 
