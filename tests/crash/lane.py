@@ -22,7 +22,7 @@ from sandbox.kit.hooks import Point
 
 LADDER_SCALE: Final = 0.01
 """The shop repeats a failed delivery after 0.6 s, 1.8 s, 3 s, ... instead of a minute, three, five."""
-SETTLED: Final = 300.0
+SETTLED: Final = 900.0
 """Seconds until everything that was started must have ended: a paused worker swallows a task with each of its polls."""
 
 
