@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 SEEDS ?= 3
-PARTS := flow recovery store workers review
+PARTS := flow/orders flow/receivables flow/shops recovery store workers review
 
 .PHONY: help setup setup-test setup-browser setup-cluster setup-temporal demo lint unit crash bench lock clean
 .PHONY: test test-cluster test-crash test-rest $(addprefix test-,$(PARTS))
@@ -45,11 +45,11 @@ setup-temporal test test-rest test-crash test-cluster $(addprefix test-,$(PARTS)
 
 # Most tests wait far more than they compute, so their parts run side by side, each with servers of its own. The crash
 # proof has lanes of its own, and a production server wants the machine for itself.
-JOBS ?= 3
+JOBS ?= 4
 tests = $(BIN)/python -m pytest $(1) 2>&1 | while IFS= read -r line; do echo "$(2): $$line"; done
 
 test: setup-test lint setup-temporal ## everything, test-cluster as well
-	$(MAKE) --jobs=$(JOBS) --keep-going $(addprefix test-,$(PARTS)) test-rest setup-cluster
+	$(MAKE) --jobs=$(JOBS) --keep-going test-rest $(addprefix test-,$(PARTS)) setup-cluster
 	$(MAKE) test-crash
 	$(MAKE) test-cluster
 
