@@ -14,7 +14,7 @@ from activities.orders.shops import Shop
 from clients.oracle_fusion import FusionClient
 from contracts.configuration import Books, Configuration, FusionConnection, ImportPolicy, Integration
 from contracts.starting import Starter
-from contracts.steps import GroupStep
+from contracts.steps.groups import GroupStep
 from store import Store
 
 

@@ -10,7 +10,7 @@ from activities.collaborators import Collaborators
 from activities.trail import event_of
 from contracts import names
 from contracts.configuration import Integration
-from contracts.steps import RecordDecision
+from contracts.steps.documents import RecordDecision
 
 DECIDED: Final = "decided"
 
@@ -26,6 +26,7 @@ class DecisionActivities:
             self._parts,
             self._parts.configuration.integration(wanted.integration),
             wanted.order_id,
+            of=wanted.kind,
             kind=wanted.decision.kind,
             who=wanted.decision.who,
             why=wanted.decision.why,
@@ -39,17 +40,22 @@ async def record_decision(
     integration: Integration,
     order_id: str,
     *,
+    of: str = names.ORDER,
     kind: str,
     who: str,
     why: str,
     job: str,
     details: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """One audit event per decision, however often its step is repeated. `job` is that of the decision."""
+    """One audit event per decision (`kind`) about a document (`of` its kind), however often its step is repeated.
+
+    `job` is that of the decision.
+    """
     event = event_of(
         parts,
         integration,
         order_id,
+        kind=of,
         action=DECIDED,
         sentence=sentence_of(kind, who, why),
         details={"decision": kind, "who": who, "why": why, **details},

@@ -15,6 +15,7 @@ from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.updating import update_with_start
 from contracts import names
 from contracts.flow import StoreEpoch
 from store.epochs import RECOVERED_APART, Epochs, StoreBehind
@@ -102,8 +103,8 @@ class EpochGuard:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             static_summary=SUMMARY,
         )
-        known = await self._temporal.execute_update_with_start_workflow(
-            names.SEEN, StoreEpoch(number=epoch), start_workflow_operation=start, result_type=StoreEpoch
+        known: StoreEpoch = await update_with_start(
+            self._temporal, names.SEEN, StoreEpoch(number=epoch), start, result_type=StoreEpoch
         )
         self._told, self._told_at = max(self._told, epoch), self._clock()
         self._highest = max(self._highest, known.number)

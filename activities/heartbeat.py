@@ -2,22 +2,48 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from temporalio import activity
 
 EVERY: Final = 20.0
 """Seconds; well below the heartbeat timeout of the steps that watch something."""
+FIRST: Final = 10.0
+"""Seconds after which a step that sends something beats for the first time. Nearly all are over by then, and cost no
+heartbeat: on Temporal Cloud each one that is sent is a billed action."""
+
+
+def beating(*details: object) -> contextlib.AbstractAsyncContextManager[None]:
+    """Beats in the background, so that cancellation and a lost worker are noticed however slow the vendor is."""
+    return remembering(lambda: details)
 
 
 @contextlib.asynccontextmanager
-async def beating(*details: object) -> AsyncIterator[None]:
-    """Beats in the background, so that cancellation and a lost worker are noticed however slow the vendor is."""
+async def staying_alive() -> AsyncIterator[None]:
+    """For steps that send something: whoever takes over from a worker that died need not wait for the longest a step
+    may take. The lease and the time to settle still say when anything may be looked for or sent.
+
+    What earlier attempts remembered is kept: see `sightings`."""
+    info = activity.info()
+    if info.heartbeat_timeout is None:
+        yield
+        return
+    async with remembering(lambda: info.heartbeat_details, after=FIRST):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def remembering(details: Callable[[], Sequence[object]], *, after: float = 0.0) -> AsyncIterator[None]:
+    """Beats in the background with what `details` gives at that moment: what the next attempt goes on with.
+
+    The first time `after` so many seconds.
+    """
 
     async def beat() -> None:
+        await asyncio.sleep(after)
         while True:
-            activity.heartbeat(*details)
+            activity.heartbeat(*details())
             await asyncio.sleep(EVERY)
 
     task = asyncio.create_task(beat())

@@ -9,10 +9,9 @@ from typing import Final
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
-from activities.trail import KIND
 from contracts import names
 from contracts.causes import NEEDS_REVIEW
-from contracts.flow import JournalImportInput, OrderToJournalInput, Parked, State
+from contracts.flow import DocumentInput, JournalImportInput, Parked, State, document_input
 from contracts.journal import Problem
 from store import Store
 from store.rows import DocumentRow
@@ -24,7 +23,7 @@ class ParkedRun:
 
     flow: str
     id: str
-    given: OrderToJournalInput | JournalImportInput
+    given: DocumentInput | JournalImportInput
     values: dict[str, str]
     """Its search attributes."""
     summary: str
@@ -44,24 +43,25 @@ def problems_of_document(row: DocumentRow) -> tuple[Problem, ...]:
     return row.problems or (Problem(code=NEEDS_REVIEW, sentence=row.reason, remedy=_REMEDY),)
 
 
-async def parked_document(store: Store, connection: str, document_id: str) -> ParkedRun | None:
+async def parked_document(store: Store, connection: str, kind: str, document_id: str) -> ParkedRun | None:
     """None: the store says by now that it is not in review.
 
     A document's row is written before its run ends: what is still listed when its run is gone was not decided.
     """
-    row = await store.documents.get(connection, KIND, document_id)
+    row = await store.documents.get(connection, kind, document_id)
     if row is None or row.state is not State.NEEDS_REVIEW:
         return None
-    postings = await store.journals.postings_of(connection, KIND, document_id)
+    postings = await store.journals.postings_of(connection, kind, document_id)
     # Fates of groups that are known already are history (`Parked.group_id`).
     refused = max((one.fate.group_id for one in postings if one.fate), default=0)
     return ParkedRun(
-        flow=names.ORDER_TO_JOURNAL,
-        id=names.order_to_journal_id(connection, document_id),
-        given=OrderToJournalInput(
+        flow=names.FLOWS[kind],
+        id=names.document_workflow_id(kind, connection, document_id),
+        given=document_input(
+            kind,
+            document_id,
             integration=row.integration,
             connection=connection,
-            order_id=document_id,
             job=row.job,
             parked=Parked(
                 problems=problems_of_document(row), since=row.at, fingerprint=row.fingerprint, group_id=refused
@@ -69,10 +69,10 @@ async def parked_document(store: Store, connection: str, document_id: str) -> Pa
         ),
         values={
             names.SA_INTEGRATION: row.integration,
-            names.SA_FLOW: names.ORDER_TO_JOURNAL,
+            names.SA_FLOW: names.FLOWS[kind],
             names.SA_DOCUMENT: document_id,
             names.SA_STATE: State.NEEDS_REVIEW.value,
             names.SA_JOB: row.job,
         },
-        summary=f"Order {document_id} of {connection}, in review again",
+        summary=f"{kind.capitalize()} {document_id} of {connection}, in review again",
     )

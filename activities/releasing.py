@@ -14,7 +14,7 @@ from activities.trail import job_of
 from contracts import names
 from contracts.causes import mapping_heals
 from contracts.flow import Remapped
-from contracts.steps import ReleaseReviews
+from contracts.steps.documents import ReleaseReviews
 from store.reviews import DocumentKey
 from store.rows import AuditEvent, DocumentRow
 
@@ -59,7 +59,7 @@ class ReleasingActivities:
 
     async def _signal(self, row: DocumentRow, remapped: Remapped) -> bool:
         """False: it is not in review any more."""
-        workflow_id = names.order_to_journal_id(row.connection, row.id)
+        workflow_id = names.document_workflow_id(row.kind, row.connection, row.id)
         try:
             await self._parts.temporal.get_workflow_handle(workflow_id).signal(names.REMAPPED, remapped)
         except RPCError as error:
@@ -70,7 +70,7 @@ class ReleasingActivities:
 
     async def _begin_anew(self, row: DocumentRow, remapped: Remapped) -> bool:
         """Its workflow is gone, e.g. with Temporal's database: the review begins anew, and is told at once."""
-        run = await parked_document(self._parts.store, row.connection, row.id)
+        run = await parked_document(self._parts.store, row.connection, row.kind, row.id)
         if run is None:
             return False
         await self._parts.temporal.start_workflow(

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks import acknowledgement, arrivals, memory, parked, shapes, throughput
+from benchmarks import acknowledgement, arrivals, changes, items, memory, parked, shapes, sweep, throughput
 from benchmarks.figures import Figure, table
 from runtime.observing.logs import configure_logs
 from runtime.temporal.temporal_cli import find_or_obtain
@@ -21,10 +21,13 @@ Run = Callable[[TemporalServer], Awaitable[tuple[list[Figure], str]]]
 
 PARTS: Final[dict[str, Run]] = {
     "arrivals": arrivals.run,
+    "changes": changes.run,
     "acknowledgement": acknowledgement.run,
     "throughput": throughput.run,
     "memory": memory.run,
     "parked": parked.run,
+    "sweep": sweep.run,
+    "items": items.run,
     "shapes": shapes.run,
     "production": shapes.run,
 }

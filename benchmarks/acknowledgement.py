@@ -6,7 +6,6 @@ are processes of their own. Bare starts carry the same input, signal and search 
 
 import asyncio
 import json
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,6 +21,7 @@ from benchmarks.figures import Figure, at_most, below, percentile
 from contracts.starting import StartRequest
 from sandbox.bigcommerce import US_SHOP
 from sandbox.bigcommerce.webhooks import signature
+from tests.support.ports import free_ports
 from tests.support.stack import DEMO_CONFIGURATION, Stack, eventually, open_stack
 from tests.support.topology import TemporalServer
 
@@ -140,9 +140,7 @@ def _bare_starts(stack: Stack) -> Move:
 @asynccontextmanager
 async def _gateway(stack: Stack, directory: Path) -> AsyncIterator[str]:
     """`ml-connector gateway` as operators run it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    [port] = free_ports(1)
     path = directory / "connector.toml"
     path.write_text(DEMO_CONFIGURATION.read_text(encoding="utf-8").replace("port = 18080", f"port = {port}"), "utf-8")
     process = await asyncio.create_subprocess_exec(

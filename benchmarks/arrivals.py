@@ -92,7 +92,7 @@ async def measure(server: TemporalServer, directory: Path, *, orders: int = ORDE
             result = await stack.result(order_id)
             assert result.state is State.POSTED, result.sentence
             assert posted_total(stack.fusion, order_id) == stack.shop().truth()[order_id].total
-        await _quiet(stack)
+        await quiet(stack)
         calls = list(stack.fusion.calls)
         paths: dict[str, int] = {}
         for call in calls:
@@ -149,7 +149,7 @@ async def _poll(stack: Stack, after: float) -> None:
     )
 
 
-async def _quiet(stack: Stack) -> None:
+async def quiet(stack: Stack) -> None:
     """Waits until groups and imports have ended, too."""
 
     async def ended() -> bool:

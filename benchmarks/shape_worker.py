@@ -25,7 +25,7 @@ from contracts.flow import State
 from contracts.journal import LedgerFacts, Period
 from contracts.receivable import Invoice
 from contracts.sale import OrderSnapshot
-from contracts.steps import Lookups, Mapped
+from contracts.steps.documents import Lookups, Mapped
 from mapping.receivable import to_invoice
 from runtime import pollers
 from runtime.configuring.configuration import load

@@ -9,7 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.journal import LedgerFacts, Period
     from contracts.receivable import Invoice
     from contracts.sale import OrderSnapshot
-    from contracts.steps import Lookups, Mapped
+    from contracts.steps.documents import Lookups, Mapped
 
 QUEUE: Final = "shapes"
 LIMIT: Final = timedelta(minutes=1)

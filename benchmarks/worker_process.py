@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from sandbox.fusion.masters.setup import ITEM_MASTER
 from tests.support.stack import DEMO_CONFIGURATION, Stack
 
 ROOT: Final = Path(__file__).parents[1]
@@ -23,30 +24,45 @@ customer_account = "1006"
 """
 
 
+KEPT_EQUAL: Final = (
+    ('id = "fusion"\n', f'id = "fusion"\nitems = {{ organization = "{ITEM_MASTER}" }}\n'),
+    (
+        'id = "shop-us"\n',
+        'id = "shop-us"\nitems = { enabled = true, overlap = 1, cron = "0 4 1 1 *", sweep_cron = "0 5 1 1 *" }\n',
+    ),
+)
+
+
 @asynccontextmanager
-async def product_worker(stack: Stack, pace: Mapping[str, float], *, billed: bool = False) -> AsyncIterator[int]:
-    """`ml-connector worker` with the import policy `pace`. `billed`: the American shop makes invoices, not journals.
+async def product_worker(
+    stack: Stack, pace: Mapping[str, float], *, billed: bool = False, items: bool = False
+) -> AsyncIterator[int]:
+    """`ml-connector worker` with the import policy `pace`. `billed`: the American shop makes invoices, not journals;
+    `items`: its products are kept equal to items.
 
     Yields its process id once it serves every queue.
     """
-    path = write_configuration(stack, pace, billed=billed)
+    path = write_configuration(stack, pace, billed=billed, items=items)
     async with worker_process(WORKER, {**stack.environment, "ML_CONNECTOR_CONFIG": str(path)}) as pid:
         yield pid
 
 
-def write_configuration(stack: Stack, pace: Mapping[str, float], *, billed: bool = False) -> Path:
+def write_configuration(stack: Stack, pace: Mapping[str, float], *, billed: bool = False, items: bool = False) -> Path:
     """The demo's configuration without its limits, with the default polls and this import policy.
 
-    `billed`: as of `product_worker`.
+    `billed`, `items`: as of `product_worker`.
     """
     text = DEMO_CONFIGURATION.read_text(encoding="utf-8")
     text = text.replace("flush_after = 10.0\nquiet_period = 1.0", "\n".join(f"{n} = {v}" for n, v in pace.items()))
     text = text.replace('cron = "* * * * *"\njitter = 0.0\n', "")
+    text = text.replace("patience = 60.0\n", "enabled = false\n")
     text = text.replace("requests_per_window = 3000", "requests_per_window = 1000000")
     text = text.replace("requests_per_minute = 6000", "requests_per_minute = 600000")
     if billed:
         text = text.replace('name = "Maple & Pine Goods" }', 'name = "Maple & Pine Goods", target = "receivable" }', 1)
         text = text.replace("\n[integrations.imports]\n", BILLED, 1)
+    for passage, kept in KEPT_EQUAL if items else ():
+        text = text.replace(passage, kept, 1)
     path = stack.directory / ("billed.toml" if billed else "connector.toml")
     path.write_text(text, encoding="utf-8")
     return path
@@ -65,7 +81,7 @@ async def worker_process(arguments: Sequence[str], environment: Mapping[str, str
     assert process.stdout is not None
     output = process.stdout
     said = b""
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(180):
         while (line := await output.readline()) and b"worker is up" not in line:
             said = line
     if not line:

@@ -2,11 +2,11 @@
 """Everything that can go wrong between us and a vendor, and what is to be done about it.
 
 VendorError
-├── NotSent        nothing of the request went out (pool, deadline of the sign-in, no token)     -> RETRY
+├── NotSent        nothing of the request went out (no connection or no token in time)           -> RETRY
 │   ├── Unreachable    no connection could be made: DNS, refused connect, TLS                    -> RETRY
 │   └── Held           kept back on our side; says nothing of the vendor                         -> RETRY
 ├── InDoubt        the body of a write may have arrived: timeout, cut connection, 5xx            -> IN_DOUBT
-├── Unavailable    5xx, cut or timeout on a read, a web page instead of an answer; 429 without a
+├── Unavailable    5xx, cut or timeout of a read on its way, a web page instead of an answer; 429 without a
 │                  waiting time                                                                  -> RETRY
 ├── RateLimited    429, or 503 on a read, that says how long to wait; or our own ceiling         -> WAIT
 ├── NotFound       404                                                                           -> REVIEW

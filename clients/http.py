@@ -12,6 +12,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -43,7 +44,10 @@ KEEP_ALIVE: Final = 4.0
 """Seconds an idle connection is kept: below the 5 s after which common servers close theirs."""
 CONNECTIONS: Final = 50
 
+_DEPARTED: Final = "ml_connector.departed"
 _WENT_OUT: Final = "ml_connector.went_out"
+_leaving: ContextVar[httpx.Request | None] = ContextVar("leaving", default=None)
+"""The request that is being handed over."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Explanation:
 
     messages: tuple[str, ...] = ()
     code: str = ""
+    kind: type[VendorError] | None = None
+    """What the answer is an error of, where its body says more than its status."""
 
 
 ErrorReader = Callable[[httpx.Response], Explanation]
@@ -118,7 +124,12 @@ def open_transport(*, keep_alive: bool = True) -> httpx.AsyncBaseTransport:
             if keep_alive
             else aiohttp.TCPConnector(ssl=context, limit=CONNECTIONS, force_close=True)
         )
-        return aiohttp.ClientSession(connector=connector, trust_env=proxied, cookie_jar=aiohttp.DummyCookieJar())
+        return aiohttp.ClientSession(
+            connector=connector,
+            trust_env=proxied,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[_departures()],
+        )
 
     return AiohttpTransport(verify=context, client=session)
 
@@ -127,6 +138,30 @@ def open_transport(*, keep_alive: bool = True) -> httpx.AsyncBaseTransport:
 def _certificates() -> ssl.SSLContext:
     """One for all connections of a process: reading the certificates takes tens of milliseconds and a megabyte."""
     return httpx.create_ssl_context()
+
+
+def _departures() -> aiohttp.TraceConfig:
+    """Notes on a request that it still waits for its connection: no byte of it has gone out.
+
+    Only while this is known for certain; whoever has had a connection once, or tells nothing, counts as gone out.
+    """
+
+    async def waits(*_: object) -> None:
+        request = _leaving.get()
+        if request is not None and not request.extensions.get(_DEPARTED):
+            request.extensions[_WENT_OUT] = False
+
+    async def departs(*_: object) -> None:
+        request = _leaving.get()
+        if request is not None:
+            request.extensions[_DEPARTED] = request.extensions[_WENT_OUT] = True
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_queued_start.append(waits)
+    config.on_connection_create_start.append(waits)
+    config.on_connection_create_end.append(departs)
+    config.on_connection_reuseconn.append(departs)
+    return config
 
 
 class _Marking(httpx.AsyncBaseTransport):
@@ -143,7 +178,11 @@ class _Marking(httpx.AsyncBaseTransport):
         if request.extensions.get(_WENT_OUT):
             self._limiter.charge()
         request.extensions[_WENT_OUT] = True
-        return await self._inner.handle_async_request(request)
+        _leaving.set(request)
+        try:
+            return await self._inner.handle_async_request(request)
+        finally:
+            _leaving.set(None)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -216,6 +255,7 @@ class VendorHttp:
         subject: str,
         params: Mapping[str, str | int | bool] | None = None,
         body: Any = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         write: bool = False,
         deadline: float | None = None,
@@ -224,10 +264,10 @@ class VendorHttp:
         """Send one request and return its answer when that is a 2xx.
 
         `path` is relative to the base address. `subject` names in error sentences what was asked for ("order 1024").
-        `body` is sent as JSON. `write` marks a call that must not happen twice: it is never repeated, and a lost
-        answer raises `InDoubt`. `deadline` is the number of seconds from now after which the call is over, rate
-        limit and sign-in included; the connection's timeout when not given. `ends` says the same as a moment of the
-        event loop's clock: a process that stood still meanwhile finds it over. Raises a `VendorError`.
+        `body` is sent as JSON, `content` as it is. `write` marks a call that must not happen twice: it is never
+        repeated, and a lost answer raises `InDoubt`. `deadline` is the number of seconds from now after which the call
+        is over, rate limit and sign-in included; the connection's timeout when not given. `ends` says the same as a
+        moment of the event loop's clock: a process that stood still meanwhile finds it over. Raises a `VendorError`.
         """
         began = self._watch.begin()
         try:
@@ -237,6 +277,7 @@ class VendorHttp:
                 subject=subject,
                 params=params,
                 body=body,
+                content=content,
                 headers=headers,
                 write=write,
                 deadline=deadline,
@@ -266,6 +307,7 @@ class VendorHttp:
         subject: str,
         params: Mapping[str, str | int | bool] | None,
         body: Any,
+        content: bytes | None,
         headers: Mapping[str, str] | None,
         write: bool,
         deadline: float | None,
@@ -279,7 +321,7 @@ class VendorHttp:
             tries -= 1
             client = self._writes if write else self._reads
             request = client.build_request(
-                method, path.lstrip("/"), params=params, json=body, headers=dict(headers or {})
+                method, path.lstrip("/"), params=params, json=body, content=content, headers=dict(headers or {})
             )
             admitted = False
             try:
@@ -341,8 +383,8 @@ class VendorHttp:
     def refusal(self, response: httpx.Response, subject: str, *, write: bool = False) -> VendorError:
         """The error for an answer that is not a success, by the status table."""
         wait = retry_after(response.headers)
-        kind = error_class(response.status_code, write=write, retry_after=wait)
         told = self._error_reader(response)
+        kind = told.kind or error_class(response.status_code, write=write, retry_after=wait)
         said = f": {' / '.join(told.messages)}" if told.messages else ""
         return kind(
             self.connection,
@@ -371,7 +413,12 @@ class VendorHttp:
         timed_out = any(isinstance(one, TimeoutError | httpx.TimeoutException) for one in (failure, cause))
         what = "did not answer in time" if timed_out else "was cut off"
         if kind is NotSent:
-            kind = Unreachable if isinstance(cause, UNREACHED) else NotSent
+            if isinstance(cause, UNREACHED):
+                kind = Unreachable
+            elif timed_out:
+                # Nobody knows whose fault it is: it may be our own connections that are all in use.
+                said = f"No connection to {self._who()} for {subject} in time; nothing was sent."
+                return NotSent(self.connection, said)
             return kind(self.connection, f"{self._who()} could not be reached for {subject}; nothing was sent.")
         if kind is InDoubt:
             return kind(self.connection, f"{self._who()} {what} after {subject} was sent; its outcome is unknown.")

@@ -1,6 +1,11 @@
 """Sealing of the audit trail: what its workflow is started with, and what it leaves behind."""
 
+from typing import Final
+
 from contracts.model import Frozen
+
+CONNECTION_KIND: Final = "connection"
+"""Kind of the audit events that are about a connection and no document."""
 
 
 class AuditSealingInput(Frozen):

@@ -100,6 +100,7 @@ class OrderProduct(Wire):
     discounted_total_inc_tax: Annotated[
         Amount | None, BeforeValidator(lambda value: None if value in (None, "") else parse_amount(value))
     ] = None
+    wrapping_cost_ex_tax: Money = ZERO
     parent_order_product_id: OptionalId = 0
     """The line of the bundle this one belongs to; 0 or null for a line of its own."""
     gift_certificate_id: OptionalId = 0
@@ -117,7 +118,7 @@ class OrderCoupon(Wire):
 
 
 class OrderTax(Wire):
-    """Tax of one title on one line, charge or address (`?details=true`)."""
+    """Tax of one title on one line, charge or address (`?details=true`). Refunds lower the amounts, not the rate."""
 
     id: OptionalId = 0
     name: Text = ""
@@ -127,6 +128,7 @@ class OrderTax(Wire):
     line_amount: Money = ZERO
     priority_amount: Money = ZERO
     order_product_id: Text = ""
+    order_address_id: OptionalId = 0
     line_item_type: Text = ""
     """item, shipping, handling, gift-wrapping."""
 
@@ -157,6 +159,9 @@ class ShippingAddress(Wire):
     id: OptionalId = 0
     country_iso2: Text = ""
     state: Text = ""
+    cost_ex_tax: Money = ZERO
+    """Of shipping there."""
+    handling_cost_ex_tax: Money = ZERO
 
 
 class _OfflineMethod(Wire):
@@ -330,11 +335,28 @@ class CatalogProduct(Wire):
 
 
 class Hook(Wire):
-    """A webhook registration. Its `headers` may hold a secret and are not read."""
+    """A webhook registration. Its `headers` may hold a secret: they are compared and never shown."""
 
     id: Id
     scope: str
     destination: str
     is_active: Flag = False
+    headers: Annotated[dict[str, str], BeforeValidator(lambda value: value or {})] = Field(
+        default_factory=dict, repr=False
+    )
     created_at: int = 0
     updated_at: int = 0
+
+
+class BlockedDomain(Wire):
+    """A domain to which the shop sends nothing at the moment."""
+
+    destination: str
+    time_left: int = 0
+    """Seconds."""
+
+
+class HookAdministration(Wire):
+    """What the shop says of the deliveries of this API account."""
+
+    blocked_domains: Annotated[tuple[BlockedDomain, ...], BeforeValidator(lambda value: value or ())] = ()

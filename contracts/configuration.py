@@ -10,8 +10,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, HttpUrl, model_validator
 
+from contracts.alignment import AlignmentPolicy
+from contracts.customer_policy import CustomerPolicy
+from contracts.fusion_settings import CustomerSettings, ItemSettings, ValueSetSettings
+from contracts.hooks import HookSettings
 from contracts.journal import Purpose
 from contracts.model import Frozen
+from contracts.ownership import ItemPolicy
 from contracts.receivable import ReferenceHome, TaxCode
 from contracts.worker_groups import DEFAULT_GROUP, WorkerGroup
 
@@ -83,10 +88,16 @@ class FusionConnection(Frozen):
     """Codes with which this pod refuses a transaction number that exists; the usual wordings are known besides."""
     settle: float = Field(default=60.0, ge=0)
     """Seconds after a lease ends before another attempt may look (commit delay of the pod)."""
+    unchecked: tuple[str, ...] = ()
+    """What is sent as it is where the pod describes it wrongly: a resource (`receivablesInvoices`), or a place in its
+    documents without row numbers (`receivablesInvoices/receivablesInvoiceLines/Description`)."""
     requests_per_minute: int = Field(default=600, gt=0)
     """Oracle publishes no quota; this is our own ceiling."""
     outage_alert: OutageAlert = 72.0
     journal_import: JournalImportSettings = JournalImportSettings()
+    items: ItemSettings = ItemSettings()
+    customers: CustomerSettings = CustomerSettings()
+    value_sets: ValueSetSettings = ValueSetSettings()
 
 
 class WebhookVerification(Frozen):
@@ -111,8 +122,12 @@ class BigCommerceConnection(Frozen):
     """Quota per 30 s on the shop's plan, shared with all its other apps."""
     page_size: int = Field(default=250, ge=1, le=250)
     """250 is assumed for orders, not stated by the vendor."""
+    client_id: str = ""
+    """The API account's own client id, which the shop shows beside its token. Metafields of other accounts are told
+    from ours by it; without it, one that has our name counts as ours."""
     outage_alert: OutageAlert = 72.0
     webhooks: WebhookVerification = WebhookVerification()
+    hooks: HookSettings = HookSettings()
 
 
 Connection = Annotated[FusionConnection | BigCommerceConnection, Field(discriminator="system")]
@@ -129,6 +144,12 @@ class ReceivableBooks(Frozen):
     """The account's primary bill-to site when empty."""
     payment_terms: str = ""
     """The customer's own when empty."""
+    credit_memo_type: str = ""
+    """Transaction type of class credit memo, for refunds. Without one a refund goes to review."""
+    credit_memo_source: str = ""
+    """`transaction_source` when empty. Numbered in the same way: `reference_home` counts for both."""
+    credit_reason: str = ""
+    """A value of Fusion's lookup of credit memo reasons; none is sent when empty."""
     reference_home: ReferenceHome = "transaction_number"
     """`transaction_number` needs a manually numbered source; the others where numbering is Fusion's."""
     account_separator: str = Field(default="-", min_length=1, max_length=1)
@@ -173,14 +194,25 @@ class Channel(Frozen):
 
 class PostingPolicy(Frozen):
     recognise_on: Literal["placed", "paid", "shipped"] = "placed"
-    postable_statuses: tuple[int, ...] = (2, 3, 8, 9, 10, 11)
-    """Order status ids that may be posted; by default not incomplete (0), cancelled (5), declined (6) or unpaid (7)."""
+    postable_statuses: tuple[int, ...] = (2, 3, 4, 8, 9, 10, 11, 14)
+    """Order status ids that may be posted; by default not incomplete (0), cancelled (5), declined (6) or unpaid (7).
+    Refunded orders (4, 14) were sold all the same: what was given back are documents of their own."""
+    reversing_statuses: tuple[int, ...] = (5, 6)
+    """Order status ids that take back what was posted: cancelled (5), declined (6)."""
     late_days: int = Field(default=10, ge=0, le=366)
     """When the recognition day's period is closed: how many days later the first open day may lie. Beyond: review."""
     rate_wait: float = Field(default=24.0, ge=0)
     """Hours to wait for a missing conversion rate before review."""
     rounding_limit: Decimal = Field(default=Decimal("0.05"), ge=0)
     """Largest rounding difference per order, in the order's currency. Beyond: review."""
+    refund_rate: Literal["original", "refund_date"] = "original"
+    """Which day's conversion rate a refund in a foreign currency is booked at: the sale's, or the refund's own."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> "PostingPolicy":
+        if both := sorted(set(self.postable_statuses) & set(self.reversing_statuses)):
+            raise ValueError(f"status {both[0]} cannot both be posted and take back what was posted")
+        return self
 
 
 class ImportPolicy(Frozen):
@@ -209,6 +241,27 @@ class PollPolicy(Frozen):
     """Catch-up window of the schedule, seconds."""
 
 
+class LossCountPolicy(Frozen):
+    """The count of the shop's postable orders against what was posted."""
+
+    enabled: bool = True
+    cron: str = "25 * * * *"
+    """In the timezone of the polls; off the full hour, when everybody else's schedules begin."""
+    days: int = Field(default=35, ge=1, le=3660)
+    """How many days back orders are counted, by when they were placed, and never beyond the cut-over: by default an
+    accounting month and its closing. One call for every 250 orders."""
+    patience: float = Field(default=600.0, ge=0)
+    """Seconds, beyond the interval of the polls, after which a changed order that nobody has looked at is missing."""
+
+
+class OrderMetafieldSettings(Frozen):
+    """Whether orders say in the shop what became of them in Fusion, in a metafield that people and apps there read."""
+
+    enabled: bool = False
+    namespace: str = Field(default="ml_connector", min_length=1, max_length=64)
+    key: str = Field(default="fusion", min_length=1, max_length=64)
+
+
 class Integration(Frozen):
     """A Fusion connection paired with one shop."""
 
@@ -224,6 +277,11 @@ class Integration(Frozen):
     posting: PostingPolicy = PostingPolicy()
     imports: ImportPolicy = ImportPolicy()
     poll: PollPolicy = PollPolicy()
+    loss_count: LossCountPolicy = LossCountPolicy()
+    order_metafield: OrderMetafieldSettings = OrderMetafieldSettings()
+    alignment: AlignmentPolicy = AlignmentPolicy()
+    items: ItemPolicy = ItemPolicy()
+    customers: CustomerPolicy = CustomerPolicy()
     allow_cross_environment: bool = False
 
 

@@ -1,10 +1,13 @@
 """What flows are started with, what they report, and what a person may decide."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
+from contracts import names
 from contracts.journal import Problem
 from contracts.model import Frozen, Instant
 
@@ -55,14 +58,15 @@ class Parked(Frozen):
     """The last group that refused its journal; fates of that and older groups are history."""
     remapped: Remapped | None = None
     """A newer mapping set came into effect while the document was being parked: try it at once."""
+    noted: bool = False
+    """The order in the shop shall say what becomes of the document."""
 
 
-class OrderToJournalInput(Frozen):
-    """Input of `order-to-journal`."""
+class DocumentInput(Frozen):
+    """What the workflow of a document of any kind is started with."""
 
     integration: str
     connection: str
-    order_id: str
     job: str = ""
     """The poll, backfill or delivery that started it."""
     mapping_version: int | None = None
@@ -72,6 +76,87 @@ class OrderToJournalInput(Frozen):
     """The highest epoch of the store that earlier runs saw (design rule 3)."""
     open_since: Instant | None = None
     """Since when something of it may be on its way that one call creates."""
+    missing_for: float = 0.0
+    """Seconds for which Fusion has answered that something is missing, in runs before this one."""
+    missing_at: Instant | None = None
+    """When it last did."""
+
+    @property
+    def kind(self) -> str:
+        """Of the document, as in `contracts.names.FLOWS`."""
+        raise NotImplementedError
+
+    @property
+    def document_id(self) -> str:
+        """The source's own id."""
+        raise NotImplementedError
+
+
+class OrderToJournalInput(DocumentInput):
+    """Input of `order-to-journal`."""
+
+    order_id: str
+
+    @property
+    def kind(self) -> str:
+        return names.ORDER
+
+    @property
+    def document_id(self) -> str:
+        return self.order_id
+
+
+class RefundToJournalInput(DocumentInput):
+    """Input of `refund-to-journal`."""
+
+    refund_id: str
+    order_id: str = ""
+    """The order it is of, where whoever started it knew; the shop has the last word."""
+
+    @property
+    def kind(self) -> str:
+        return names.REFUND
+
+    @property
+    def document_id(self) -> str:
+        return self.refund_id
+
+
+class ConvergeInput(DocumentInput):
+    """Input of the flow of a record that two systems have, of any kind."""
+
+    record_kind: str
+    record_id: str
+    """As `contracts.record_ids.record_id` makes it."""
+
+    @property
+    def kind(self) -> str:
+        return self.record_kind
+
+    @property
+    def document_id(self) -> str:
+        return self.record_id
+
+
+def document_input(
+    kind: str, document_id: str, *, parent_id: str = "", **given: Any
+) -> OrderToJournalInput | RefundToJournalInput | ConvergeInput:
+    """The input of the workflow of a document; `given` are the fields that all kinds have."""
+    if kind in names.RECORDS:
+        return ConvergeInput(record_kind=kind, record_id=document_id, **given)
+    if kind == names.REFUND:
+        return RefundToJournalInput(refund_id=document_id, order_id=parent_id, **given)
+    return OrderToJournalInput(order_id=document_id, **given)
+
+
+INPUTS: Final[Mapping[str, type[DocumentInput]]] = MappingProxyType(
+    {
+        names.ORDER: OrderToJournalInput,
+        names.REFUND: RefundToJournalInput,
+        **dict.fromkeys(names.RECORDS, ConvergeInput),
+    }
+)
+"""The type of input by kind of document."""
 
 
 class FlowResult(Frozen):

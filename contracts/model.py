@@ -19,12 +19,15 @@ Amount = Annotated[Decimal, Field(allow_inf_nan=False)]
 
 
 class Frozen(BaseModel):
-    """An immutable value of our own making: an unknown field is a mistake."""
+    """An immutable value of our own making: an unknown field is a mistake.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Errors name the field and not its value, which may tell of a person.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Wire(BaseModel):
-    """A document as a vendor sent it: unknown fields are kept out of the way, never fatal."""
+    """A document as a vendor sent it: unknown fields are kept out of the way, never fatal. Errors as of `Frozen`."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True)

@@ -7,18 +7,59 @@ Ids carry business keys only, no personal data, no run ids and no random parts.
 import base64
 import hashlib
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 # Workflow types
 ORDER_TO_JOURNAL: Final = "order-to-journal"
+REFUND_TO_JOURNAL: Final = "refund-to-journal"
+CONVERGE_ITEM: Final = "converge-item"
+CONVERGE_CUSTOMER: Final = "converge-customer"
+LOOK_AT_PRODUCT: Final = "look-at-product"
+"""A shop's webhook tells of a product: which records it is, and whether anything of them is new."""
+LOOK_AT_CUSTOMER: Final = "look-at-customer"
+"""The same for a customer, who may be none that is to have an account, or be gone."""
+POLL_RECORDS: Final = "poll-records"
+SWEEP_RECORDS: Final = "sweep-records"
+"""Not a type: how runs of `poll-records` are called that read everything."""
 JOURNAL_GROUPS: Final = "journal-groups"
 JOURNAL_IMPORT: Final = "journal-import"
 POLL_ORDERS: Final = "poll-orders"
 SWEEP_ORDERS: Final = "sweep-orders"
+LOSS_COUNT: Final = "loss-count"
+ALIGNMENT: Final = "alignment"
+HOOKS_HEALTH: Final = "hooks-health"
 AUDIT_SEALING: Final = "audit-sealing"
 RELEASE_REVIEW: Final = "release-review"
 STORE_EPOCH: Final = "store-epoch"
 """Also the id of its only run: one store per namespace."""
+
+HOOKS_EXCEPTION: Final = "exception"
+"""Stands for the document where a shop says that deliveries fail."""
+# Kinds of documents
+ORDER: Final = "order"
+REFUND: Final = "refund"
+ITEM: Final = "item"
+CUSTOMER: Final = "customer"
+RECORDS: Final = (ITEM, CUSTOMER)
+"""Kinds that two systems have: they are brought to agree, and nothing is posted."""
+SALE: Final = "sale"
+"""Purpose of the journal, or the invoice, of a sale itself."""
+LOOKS: Final = MappingProxyType({ITEM: LOOK_AT_PRODUCT, CUSTOMER: LOOK_AT_CUSTOMER})
+"""What a shop's webhook about records of a kind starts."""
+FLOWS: Final = MappingProxyType(
+    {
+        ORDER: ORDER_TO_JOURNAL,
+        REFUND: REFUND_TO_JOURNAL,
+        ITEM: CONVERGE_ITEM,
+        CUSTOMER: CONVERGE_CUSTOMER,
+    }
+)
+"""The workflow type that documents of each kind go through."""
+KINDS: Final = MappingProxyType({flow: kind for kind, flow in FLOWS.items()})
+"""The kind of document that each workflow type is about."""
+PURPOSES: Final = MappingProxyType({ORDER: "sale", REFUND: "refund"})
+"""With which a document of each kind is posted first."""
 
 # Signals, updates, queries
 CHANGED: Final = "changed"
@@ -74,8 +115,23 @@ def vendor_queue(connection: str) -> str:
     return f"ml-connector:{connection}"
 
 
+def flow_id(flow: str, connection: str, document_id: str) -> str:
+    """Of the workflow that a document starts."""
+    return f"{flow}:{connection}:{document_id}"
+
+
+def document_workflow_id(kind: str, connection: str, document_id: str) -> str:
+    """E.g. `refund-to-journal:bc-us:77`; also the key of the document's wake-ups in the store."""
+    return flow_id(FLOWS[kind], connection, document_id)
+
+
+def document_title(kind: str, connection: str, document_id: str) -> str:
+    """How sentences name a document: `Refund 77 (bc-us)`."""
+    return f"{kind.capitalize()} {document_id} ({connection})"
+
+
 def order_to_journal_id(connection: str, order_id: str) -> str:
-    return f"{ORDER_TO_JOURNAL}:{connection}:{order_id}"
+    return document_workflow_id(ORDER, connection, order_id)
 
 
 def journal_groups_id(fusion: str, ledger: str, source: str) -> str:
@@ -92,6 +148,31 @@ def poll_orders_id(connection: str) -> str:
 
 def sweep_orders_id(connection: str) -> str:
     return f"{SWEEP_ORDERS}:{connection}"
+
+
+def loss_count_id(integration: str) -> str:
+    return f"{LOSS_COUNT}:{integration}"
+
+
+def alignment_id(integration: str) -> str:
+    return f"{ALIGNMENT}:{integration}"
+
+
+def poll_records_id(integration: str, kind: str, side: str) -> str:
+    return f"{POLL_RECORDS}:{integration}:{kind}:{side}"
+
+
+def sweep_records_id(integration: str, kind: str, side: str) -> str:
+    return f"{SWEEP_RECORDS}:{integration}:{kind}:{side}"
+
+
+def hooks_health_id(connection: str) -> str:
+    return f"{HOOKS_HEALTH}:{connection}"
+
+
+def hooks_exception_id(connection: str) -> str:
+    """Of the run that a shop itself asks for, by saying that deliveries fail."""
+    return f"{HOOKS_HEALTH}:{connection}:{HOOKS_EXCEPTION}"
 
 
 def audit_sealing_id(tenant: str) -> str:
@@ -114,6 +195,22 @@ def journal_reference(tenant: str, connection: str, kind: str, document_id: str,
     if len(reference) <= 80:
         return reference
     return "mlc-" + hashlib.sha256(reference.encode()).hexdigest()[:40]
+
+
+def customer_reference(tenant: str, connection: str, customer_id: str) -> str:
+    """What a shop's customer is called at its customer account in Fusion: `acme/bc-us/customer/11`."""
+    return f"{tenant}/{connection}/customer/{customer_id}"
+
+
+def address_reference(tenant: str, connection: str, address_id: str) -> str:
+    """What an address of a shop's customer is called in Fusion."""
+    return f"{tenant}/{connection}/address/{address_id}"
+
+
+def customer_of(reference: str, tenant: str, connection: str) -> str:
+    """The shop's id of the customer that a reference stands for; empty for any other reference."""
+    customer_id = reference.removeprefix(customer_reference(tenant, connection, ""))
+    return customer_id if customer_id != reference and customer_id.isascii() and customer_id.isdigit() else ""
 
 
 def short_reference(reference: str, length: int) -> str:

@@ -50,6 +50,8 @@ class SaleTax(Frozen):
     tax_class: str = ""
     rate: Amount | None = None
     amount: Amount
+    stated: bool = False
+    """Its part of the tax is what the shop shows of it, which a refund lowers, and not what its rate comes to."""
 
 
 class SaleTender(Frozen):
@@ -91,6 +93,16 @@ class Sale(Frozen):
     rounding: Amount
     """`total - (lines + charges + taxes)`: what the shop's own rounding left over."""
 
+    @property
+    def title(self) -> str:
+        """Which document it is, to begin a sentence with."""
+        return f"Order {self.order_id} ({self.connection})"
+
+    @property
+    def label(self) -> str:
+        """Which document it is, at the end of a line's description."""
+        return f"order {self.order_id}"
+
     def fingerprint(self) -> str:
         """SHA-256 of what was sold. Compares versions of one order; never part of a reference.
 
@@ -123,3 +135,18 @@ class OrderSnapshot(Frozen):
     """Imported history from an older shop system."""
     warnings: tuple[str, ...] = ()
     """Oddities of the source that did not stop the projection, each one sentence."""
+
+
+class ListedOrder(Frozen):
+    """A row of a shop's list of orders: enough to say in which store it was sold and whether it is to be posted."""
+
+    order_id: str
+    channel: str
+    placed_at: Instant | None = None
+    """None where the shop does not say."""
+    modified_at: Instant
+    status_id: int | None = None
+    """None where the shop does not say; the order is then taken for one that is to be posted."""
+    store_timezone: str
+    deleted: bool = False
+    migrated: bool = False

@@ -12,6 +12,9 @@ How a sale is booked (`mapping.entries`), each line by the first rule of the map
 
 An invoice in Receivables (`mapping.receivable`) books the same without the payments, which its receivable stands for.
 
+A refund (`mapping.refunds`) is a sale with amounts of the other sign, on the accounts of its sale; an edit books the
+difference to what is posted, a cancellation its reversal (`mapping.deltas`).
+
 A negative amount is booked on the other side; an amount of zero is not booked. The accounting date is the store-local
 date of the recognition event (`mapping.dates`). Nothing here reads a clock, a file or a network.
 """

@@ -12,7 +12,7 @@ from typing import Final
 
 from contracts.bigcommerce import OrderDocument
 from contracts.configuration import PostingPolicy
-from contracts.sale import OrderSnapshot, Sale, SaleCharge, SaleLine
+from contracts.sale import ListedOrder, OrderSnapshot, Sale, SaleCharge, SaleLine
 from mapping.bigcommerce_amounts import ZERO, Breakdown, NetLine, break_down, is_certificate
 from mapping.bigcommerce_settlement import paid_at, tax_rows_disagree, taxes_by_title, tenders
 from mapping.dates import local_day
@@ -45,7 +45,7 @@ def project(
         for one in parts.charges
         if one.net
     )
-    taxes = taxes_by_title(document, units)
+    taxes = taxes_by_title(document, parts, units)
     country, state, one_destination = _destination(document)
     sale = Sale(
         connection=connection,
@@ -80,17 +80,18 @@ def project(
         payment_status=order.payment_status,
         deleted=order.is_deleted,
         test=any(transaction.test for transaction in document.transactions),
-        migrated=order.external_source.strip().upper() == MIGRATED,
+        migrated=is_migrated(order.external_source),
         warnings=_warnings(document, parts, units, one_destination=one_destination),
     )
 
 
-def postability(snapshot: OrderSnapshot, policy: PostingPolicy, cut_over: date) -> str | None:
+def postability(snapshot: OrderSnapshot, policy: PostingPolicy, cut_over: date, *, posted: bool = False) -> str | None:
     """Why the order is not posted, as a clause with a name ("status Incomplete is not postable"); None when it is.
 
-    `cut_over` is compared with the store-local day on which the order was placed.
+    `cut_over` is compared with the store-local day on which the order was placed. `posted`: it is in the ERP, where
+    being archived since changes nothing.
     """
-    if snapshot.deleted:
+    if snapshot.deleted and not posted:
         return "archived in the shop"
     if snapshot.test:
         return "test order: one of its transactions is marked as a test"
@@ -103,6 +104,39 @@ def postability(snapshot: OrderSnapshot, policy: PostingPolicy, cut_over: date) 
     if int(snapshot.status_id) not in policy.postable_statuses:
         return f"status {snapshot.status or snapshot.status_id} is not postable"
     return None
+
+
+def is_reversed(snapshot: OrderSnapshot, policy: PostingPolicy) -> bool:
+    """Whether the order's status takes back what was posted of it. To be archived says nothing about that: what was
+    sold stays sold, and what was cancelled stays cancelled."""
+    return int(snapshot.status_id) in policy.reversing_statuses
+
+
+def version_of(fingerprint: str, snapshot: OrderSnapshot) -> str:
+    """What the shop shows of an order: its accounting projection, and what decides whether that is posted at all."""
+    return f"{fingerprint}:{snapshot.status_id}:{snapshot.deleted}:{snapshot.test}"
+
+
+def shows_reversed(version: str, policy: PostingPolicy) -> bool:
+    """`is_reversed` of the order as it was when this was its `version_of`."""
+    _, _, facts = version.partition(":")
+    status_id = facts.partition(":")[0]
+    return status_id.isdecimal() and int(status_id) in policy.reversing_statuses
+
+
+def listed_as_postable(order: ListedOrder, policy: PostingPolicy, cut_over: date) -> bool:
+    """Whether `postability` can say that the order is posted, as far as a list of orders tells: no list shows tests."""
+    placed = local_day(order.placed_at, order.store_timezone) if order.placed_at else None
+    return not (
+        order.deleted
+        or order.migrated
+        or (placed is not None and placed < cut_over)
+        or (order.status_id is not None and order.status_id not in policy.postable_statuses)
+    )
+
+
+def is_migrated(external_source: str) -> bool:
+    return external_source.strip().upper() == MIGRATED
 
 
 def _sale_line(line: NetLine, categories: Mapping[str, tuple[str, ...]]) -> SaleLine:
@@ -143,7 +177,7 @@ def _warnings(document: OrderDocument, parts: Breakdown, units: int, *, one_dest
     elif (parts.way == "inclusive") != order.is_tax_inclusive_pricing:
         found.append(f"Its amounts agree with its total only when read as tax-{parts.way} prices.")
     if document.taxes and order.total_tax and tax_rows_disagree(document, units):
-        found.append("Its tax rows do not add up to its total tax; the total is posted in their proportion.")
+        found.append("Its tax rows do not add up to its total tax; the total is posted.")
     if order.total_tax and not document.taxes:
         found.append("The shop gives no tax rows for its tax; it is posted without a title.")
     if not is_exact(order.total_inc_tax, units):

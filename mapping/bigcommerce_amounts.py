@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
-from contracts.bigcommerce import Order, OrderDocument, OrderProduct, OrderTax
+from contracts.bigcommerce import Order, OrderDocument, OrderProduct
+from mapping.bigcommerce_taxes import explains, line_rates
 from mapping.money import allocate, quantize
 
 ZERO: Final = Decimal(0)
@@ -92,14 +93,6 @@ def counted_products(document: OrderDocument) -> tuple[OrderProduct, ...]:
         return abs(sum((one.total_ex_tax for one in lines), start=ZERO) - order.subtotal_ex_tax)
 
     return tuple(products if gap(products) < gap(alone) else alone)
-
-
-def tax_amounts(taxes: Sequence[OrderTax], total_tax: Decimal) -> tuple[Decimal, ...]:
-    """The amount of each tax row: of `line_amount` and `priority_amount` the one whose sum is nearer to the header."""
-    by_line = tuple(row.line_amount for row in taxes)
-    by_priority = tuple(row.priority_amount for row in taxes)
-    nearer_by_priority = abs(sum(by_priority) - total_tax) < abs(sum(by_line) - total_tax)
-    return by_priority if nearer_by_priority else by_line
 
 
 def break_down(document: OrderDocument, units: int) -> Breakdown:
@@ -314,23 +307,27 @@ def _less_tax(
     item_tax: Decimal,
     units: int,
 ) -> list[Decimal]:
-    """`paid` with the header's tax on items taken out, each line's share by the tax rows, else by its own tax."""
+    """`paid` with the header's tax on items taken out: each line's share by its rates, else by its own tax.
+
+    The amounts of the tax rows, which every refund lowers, have no say.
+    """
     if not products or not item_tax:
         return list(paid)
-    rows: dict[str, Decimal] = {}
-    for row, amount in zip(document.taxes, tax_amounts(document.taxes, document.order.total_tax), strict=True):
-        if row.line_item_type == "item" and row.order_product_id:
-            rows[row.order_product_id] = rows.get(row.order_product_id, ZERO) + amount
-    weights = [max(ZERO, rows.get(str(one.id), ZERO)) for one in products]
-    if not any(weights):
-        weights = [
-            max(ZERO, one.total_tax * amount / one.total_inc_tax) if one.total_inc_tax else ZERO
-            for one, amount in zip(products, paid, strict=True)
-        ]
-    if not any(weights):
-        weights = [
-            ZERO if is_certificate(one) else max(ZERO, amount) for one, amount in zip(products, paid, strict=True)
-        ]
+    rates = line_rates(document.taxes)
+    by_rates = [
+        max(ZERO, amount) * rates.get(str(one.id), ZERO) / (100 + rates.get(str(one.id), ZERO))
+        for one, amount in zip(products, paid, strict=True)
+    ]
+    own = [
+        max(ZERO, one.total_tax * amount / one.total_inc_tax) if one.total_inc_tax else ZERO
+        for one, amount in zip(products, paid, strict=True)
+    ]
+    ordinary = [ZERO if is_certificate(one) else max(ZERO, amount) for one, amount in zip(products, paid, strict=True)]
+    readings = [[quantize(one, units) for one in by_rates], by_rates, own]
+    weights = next(
+        (one for one in readings if any(one) and explains(one, item_tax, units)),
+        next((one for one in (by_rates, own) if any(one)), ordinary),
+    )
     return [amount - tax for amount, tax in zip(paid, _tax_shares(item_tax, weights, paid, units), strict=True)]
 
 

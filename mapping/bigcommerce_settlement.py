@@ -7,7 +7,8 @@ from typing import Final
 
 from contracts.bigcommerce import OrderDocument, Transaction
 from contracts.sale import SaleTax, SaleTender
-from mapping.bigcommerce_amounts import ZERO, tax_amounts
+from mapping.bigcommerce_amounts import ZERO, Breakdown
+from mapping.bigcommerce_taxes import amounts_by_rate, explains, stated_amounts
 from mapping.money import allocate, quantize
 
 _MONEY_MOVED: Final = ("purchase", "capture", "settled")
@@ -16,27 +17,30 @@ _SHOP_TENDERS: Final = ("store_credit", "gift_certificate")
 _PAID_STATUSES: Final = ("captured", "paid", "partially refunded", "refunded")
 
 
-def taxes_by_title(document: OrderDocument, units: int) -> tuple[SaleTax, ...]:
-    """The header's tax divided over the titles in proportion to the tax rows.
+def taxes_by_title(document: OrderDocument, parts: Breakdown, units: int) -> tuple[SaleTax, ...]:
+    """The header's tax divided over the titles in proportion to what their rates come to.
 
-    The header is the truth, because refunds change the rows afterwards and some tax services send none. Rows that are
-    all zero divide by their rate; without rows the tax has no title.
+    The header is the truth, because some tax services send no rows. Where the rates do not explain it, the rows' own
+    amounts are the proportion; rows that are all zero divide by their rate; without rows the tax has no title.
     """
     total = quantize(document.order.total_tax, units)
     if not total:
         return ()
+    charged = _charged(document, parts, units)
+    amounts = stated_amounts(document.taxes, document.order.total_tax) if charged is None else charged
     groups: dict[tuple[str, str, Decimal], Decimal] = {}
-    for row, amount in zip(document.taxes, tax_amounts(document.taxes, document.order.total_tax), strict=True):
+    for row, amount in zip(document.taxes, amounts, strict=True):
         key = (row.name, row.tax_class, row.rate.normalize())
         groups[key] = groups.get(key, ZERO) + amount
     if not groups:
         return (SaleTax(title="", amount=total),)
     titles = sorted(groups)
+    stated = charged is None and len(titles) > 1
     weights = [max(ZERO, groups[title]) for title in titles]
     if not any(weights):
         weights = [max(ZERO, rate) for _, _, rate in titles]
     return tuple(
-        SaleTax(title=name, tax_class=tax_class, rate=Decimal(f"{rate:f}"), amount=amount)
+        SaleTax(title=name, tax_class=tax_class, rate=Decimal(f"{rate:f}"), amount=amount, stated=stated)
         for (name, tax_class, rate), amount in zip(titles, allocate(total, weights, units), strict=True)
         if amount
     )
@@ -44,8 +48,23 @@ def taxes_by_title(document: OrderDocument, units: int) -> tuple[SaleTax, ...]:
 
 def tax_rows_disagree(document: OrderDocument, units: int) -> bool:
     """Whether the tax rows add up to something else than the header's tax, beyond rounding of each row."""
-    rows = sum(tax_amounts(document.taxes, document.order.total_tax), start=ZERO)
-    return abs(rows - document.order.total_tax) > Decimal(len(document.taxes) + 1).scaleb(-units) / 2
+    return not explains(stated_amounts(document.taxes, document.order.total_tax), document.order.total_tax, units)
+
+
+def _charged(document: OrderDocument, parts: Breakdown, units: int) -> tuple[Decimal, ...] | None:
+    """What each tax row was charged by its rate; none where that is not what the header's tax is made of."""
+    charges: dict[str, Decimal] = {}
+    for one in parts.charges:
+        charges[one.charge.kind] = charges.get(one.charge.kind, ZERO) + one.net
+    # BigCommerce: fees have no tax rows.
+    on_fees = sum((one.charge.tax for one in parts.charges if one.charge.kind == "fee"), start=ZERO)
+    return amounts_by_rate(
+        document,
+        {str(line.product.id): line.net for line in parts.lines},
+        charges,
+        quantize(document.order.total_tax - on_fees, units),
+        units,
+    )
 
 
 def tenders(document: OrderDocument, total: Decimal, units: int) -> tuple[SaleTender, ...]:

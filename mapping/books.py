@@ -3,11 +3,12 @@
 from contracts.configuration import Books, Integration
 from contracts.journal import LedgerFacts, Problem
 from contracts.sale import Sale
+from contracts.steps.documents import Target
 
 
 def books_of(sale: Sale, integration: Integration) -> Books | Problem:
     """The books of the sale's channel and currency, or the problem `no_books`. Nothing is guessed: no default books."""
-    order = f"Order {sale.order_id} ({sale.connection})"
+    order = sale.title
     if all(channel.id != sale.channel for channel in integration.channels):
         return Problem(
             code="no_books",
@@ -24,14 +25,16 @@ def books_of(sale: Sale, integration: Integration) -> Books | Problem:
     )
 
 
-def billed_in_receivables(channel: str, integration: Integration) -> bool:
-    """Whether orders of this channel become invoices instead of journals."""
+def billed_in_receivables(channel: str, integration: Integration, target: Target = "") -> bool:
+    """Whether orders of this channel become invoices instead of journals; of one that is in Fusion `target` says it."""
+    if target:
+        return target == "receivable"
     return any(one.id == channel and one.target == "receivable" for one in integration.channels)
 
 
 def books_problems(sale: Sale, books: Books, ledger: LedgerFacts) -> tuple[Problem, ...]:
     """What keeps `books` from taking this sale: another channel, currency or ledger, or no conversion type."""
-    order = f"Order {sale.order_id} ({sale.connection})"
+    order = sale.title
     found: list[Problem] = []
     if (books.channel, books.currency) != (sale.channel, sale.currency):
         found.append(

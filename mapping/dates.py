@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from contracts.configuration import PostingPolicy
 from contracts.journal import Period, Problem
-from contracts.model import Frozen
+from contracts.model import Frozen, Instant
 from contracts.sale import Sale
 
 Application = Literal["the general ledger", "Receivables"]
@@ -26,6 +26,14 @@ _NOT_YET: Final = {
     "paid": "not paid yet: revenue is recognized when the order is paid",
     "shipped": "not shipped yet: revenue is recognized when the order is shipped",
 }
+
+
+class Event(Frozen):
+    """What dates a document that is not the sale itself: a refund, an edit, a cancellation."""
+
+    word: str
+    """Of the reason: "refunded", "edited", "cancelled"."""
+    at: Instant
 
 
 class Recognised(Frozen):
@@ -61,19 +69,21 @@ class Waiting(Frozen):
     problem: Problem
 
 
-def recognition(sale: Sale, policy: PostingPolicy) -> Recognised | NotRecognised | Problem:
-    """The store-local day of the event the customer recognizes revenue on: placed, paid or shipped."""
-    moment = {"placed": sale.placed_at, "paid": sale.paid_at, "shipped": sale.shipped_at}[policy.recognise_on]
+def recognition(sale: Sale, policy: PostingPolicy, event: Event | None = None) -> Recognised | NotRecognised | Problem:
+    """The store-local day of `event`; without one of what the customer recognizes revenue on: placed, paid, shipped."""
+    word = event.word if event else policy.recognise_on
+    moments = {"placed": sale.placed_at, "paid": sale.paid_at, "shipped": sale.shipped_at}
+    moment = event.at if event else moments[policy.recognise_on]
     if moment is None:
         return NotRecognised(reason=_NOT_YET[policy.recognise_on])
     day = local_day(moment, sale.store_timezone)
     if day is None:
         return Problem(
             code="unknown_timezone",
-            sentence=f'{_order(sale)}: the store\'s timezone "{sale.store_timezone}" is not an IANA name.',
+            sentence=f'{sale.title}: the store\'s timezone "{sale.store_timezone}" is not an IANA name.',
             remedy="Correct the timezone in the store's settings, then retry.",
         )
-    return Recognised(on=day, reason=f"{policy.recognise_on} {day} in {sale.store_timezone}")
+    return Recognised(on=day, reason=f"{word} {day} in {sale.store_timezone}")
 
 
 def recognition_day(sale: Sale, policy: PostingPolicy) -> dt.date | None:
@@ -88,15 +98,16 @@ def accounting_date(
     periods: Sequence[Period],
     today: dt.date,
     application: Application = GENERAL_LEDGER,
+    event: Event | None = None,
 ) -> Dated | NotRecognised | Waiting | Problem:
-    """The date a sale is booked on.
+    """The date a sale is booked on; with `event`, the date of what happened to it later.
 
     `periods` are those of the ledger for `application`; `today` is the store-local day of posting.
     A recognition day in a closed period moves to the first day of the next open (or future-enterable) period when that
     lies at most `policy.late_days` later; beyond that it is the problem `period_closed`. A day in a period that was
     never opened, after all that were, is waited for until `late_days` after it, then it is `period_not_opened`.
     """
-    recognised = recognition(sale, policy)
+    recognised = recognition(sale, policy, event)
     if not isinstance(recognised, Recognised):
         return recognised
     day = recognised.on
@@ -105,7 +116,7 @@ def accounting_date(
     if period is None:
         return Problem(
             code="no_period",
-            sentence=f"{_order(sale)}: the ledger's calendar has no period for {day} ({recognised.reason}).",
+            sentence=f"{sale.title}: the ledger's calendar has no period for {day} ({recognised.reason}).",
             remedy="Extend the accounting calendar in Fusion and open the period, then retry.",
         )
     if period.status in _ENTERABLE:
@@ -141,7 +152,7 @@ def _unopened(
 ) -> Waiting | Problem:
     problem = Problem(
         code="period_not_opened",
-        sentence=f"{_order(sale)}: {recognised.reason}, but period {period.name} has not been opened.",
+        sentence=f"{sale.title}: {recognised.reason}, but period {period.name} has not been opened.",
         remedy=f"Open {period.name} for {application} in Fusion; the order is then posted, or retry it.",
     )
     overdue = (today - recognised.on).days > policy.late_days
@@ -159,10 +170,6 @@ def _closed(sale: Sale, recognised: Recognised, state: str, target: Period | Non
         )
     return Problem(
         code="period_closed",
-        sentence=f"{_order(sale)}: {recognised.reason}, but {state} and {following}.",
+        sentence=f"{sale.title}: {recognised.reason}, but {state} and {following}.",
         remedy="Open a period in Fusion or raise late_days in the posting policy and retry, or skip with a reason.",
     )
-
-
-def _order(sale: Sale) -> str:
-    return f"Order {sale.order_id} ({sale.connection})"

@@ -22,17 +22,18 @@ def describe(text: str, ending: str) -> str:
 
 def line_description(booked: Booked, sale: Sale, mapping_set: MappingSet) -> str:
     """What was sold, of which order, and which rule chose the account."""
-    version = f"{mapping_set.id} v{mapping_set.version}"
+    rule = booked.origin.rule if booked.origin else None
+    version = f"{rule.mapping_set} v{rule.version}" if rule else f"{mapping_set.id} v{mapping_set.version}"
     purpose = booked.entry.purpose.value
     chosen = f"{version} rule {booked.rule}" if booked.rule else f"{version} suspense, no {purpose} rule"
-    return describe(booked.entry.text, f" | order {sale.order_id} | {chosen}")
+    return describe(booked.entry.text, f" | {sale.label} | {chosen}")
 
 
-def document_description(reference: str, key: tuple[str, ...], date_reason: str) -> str:
+def document_description(reference: str, key: tuple[str, ...], date_reason: str, *, title: str = "") -> str:
     """Which document it is and why it has its date; the full key too where the reference is only its hash.
 
-    `key`: tenant, connection, kind, document id, purpose, ordinal.
+    `key`: tenant, connection, kind, document id, purpose, ordinal. `title` is said in place of the key's own words.
     """
     full = "/".join(key)
-    text = f"{key[2].capitalize()} {key[3]} ({key[1]}), {date_reason}"
+    text = f"{title or f'{key[2].capitalize()} {key[3]} ({key[1]})'}, {date_reason}"
     return describe(text, "" if full == reference else f" | {full}")

@@ -17,14 +17,20 @@ from mapping.entries import plain
 def sale_fingerprint(sale: Sale, policy: PostingPolicy) -> str:
     """SHA-256 of what the shop itself can edit in the order and what the policy recognizes revenue by.
 
-    Left out: recognition events the policy does not use, product categories, customer group and the store's timezone.
-    `10.0` and `10.00` are equal. Compares versions of one order; never part of a reference.
+    Left out: recognition events the policy does not use, product categories, customer group and the store's timezone;
+    and how tax falls on titles where only its rows say so, which refunds lower. `10.0` and `10.00` are equal. Compares
+    versions of one order; never part of a reference.
     """
     content = sale.model_dump(
         exclude={"customer_group": True, "store_timezone": True, "lines": {"__all__": {"categories"}}}
     )
     for event in {"paid", "shipped"} - {policy.recognise_on}:
         del content[f"{event}_at"]
+    if any(tax.stated for tax in sale.taxes):
+        del content["taxes"]
+    else:
+        for tax in content["taxes"]:
+            del tax["stated"]
     return hashlib.sha256(json.dumps(content, default=_text, sort_keys=True).encode()).hexdigest()
 
 

@@ -11,13 +11,14 @@ from decimal import Decimal
 from contracts.configuration import Books, MappingSet, PostingPolicy
 from contracts.journal import Problem
 from contracts.sale import Sale
-from contracts.steps import Lookups, Mapped
+from contracts.steps.documents import Lookups, Mapped
 from mapping.accounts import Booked, book
 from mapping.books import books_problems, needs_conversion
 from mapping.dates import (
     GENERAL_LEDGER,
     Application,
     Dated,
+    Event,
     NotRecognised,
     Recognised,
     Waiting,
@@ -27,6 +28,7 @@ from mapping.dates import (
 )
 from mapping.entries import Entry, entries
 from mapping.money import is_exact
+from mapping.origins import Origins
 from mapping.rules import MappingSetError
 
 
@@ -46,17 +48,19 @@ class Timing:
 
 def timing(
     sale: Sale,
-    booking: Sequence[Entry],
+    booking: Sequence[object],
     *,
     policy: PostingPolicy,
     lookups: Lookups,
     application: Application = GENERAL_LEDGER,
+    event: Event | None = None,
 ) -> Timing | Mapped:
-    """When the sale is booked; `Mapped` when there is nothing to book, or not yet.
+    """When the sale is booked, or what happened to it later (`event`); `Mapped` when there is nothing to book, or not
+    yet.
 
     `booking` is what the document would hold; the periods in `lookups` are those of `application`.
     """
-    recognised = recognition(sale, policy)
+    recognised = recognition(sale, policy, event)
     if isinstance(recognised, NotRecognised):
         return Mapped(skipped=recognised.reason)
     if not booking:
@@ -64,7 +68,7 @@ def timing(
     if isinstance(recognised, Problem):
         return Mapped(problems=(recognised,))
     today = local_day(lookups.looked_up_at, sale.store_timezone) or recognised.on
-    dated = accounting_date(sale, policy, lookups.periods, today, application)
+    dated = accounting_date(sale, policy, lookups.periods, today, application, event)
     if isinstance(dated, NotRecognised):
         return Mapped(skipped=dated.reason)
     return Timing(recognised=recognised, dated=dated)
@@ -79,10 +83,14 @@ def accounts(
     books: Books,
     mapping_set: MappingSet,
     lookups: Lookups,
+    origins: Origins | None = None,
 ) -> tuple[tuple[Booked, ...], list[Problem]]:
-    """Every entry of `booking` with its account, and all that is wrong with the sale, its books or its accounts."""
+    """Every entry of `booking` with its account, and all that is wrong with the sale, its books or its accounts.
+
+    `origins`: what the document was booked to before; that keeps its account.
+    """
     try:
-        booked, unmapped = book(booking, sale, books=books, mapping_set=mapping_set, on=when.rules_on)
+        booked, unmapped = book(booking, sale, books=books, mapping_set=mapping_set, on=when.rules_on, origins=origins)
     except MappingSetError as invalid:
         booked, unmapped = (), _invalid_set(sale, mapping_set, invalid)
     return booked, [
@@ -94,12 +102,23 @@ def accounts(
     ]
 
 
-def ready(sale: Sale, when: Timing, problems: Sequence[Problem], *, books: Books, lookups: Lookups) -> Dated | Mapped:
-    """The accounting date when nothing stands in the way any more; else what does."""
+def ready(
+    sale: Sale,
+    when: Timing,
+    problems: Sequence[Problem],
+    *,
+    books: Books,
+    lookups: Lookups,
+    rate_day: dt.date | None = None,
+) -> Dated | Mapped:
+    """The accounting date when nothing stands in the way any more; else what does.
+
+    `rate_day` is the day whose conversion rate is needed, by default the recognition day.
+    """
     if problems:
         return Mapped(problems=tuple(problems))
     if needs_conversion(sale, lookups.ledger) and not lookups.rate_available:
-        return Mapped(waiting=_no_rate(sale, books, lookups, when.recognised.on))
+        return Mapped(waiting=_no_rate(sale, books, lookups, rate_day or when.recognised.on))
     if isinstance(when.dated, Waiting):
         return Mapped(waiting=when.dated.problem)
     if not isinstance(when.dated, Dated):
@@ -108,7 +127,7 @@ def ready(sale: Sale, when: Timing, problems: Sequence[Problem], *, books: Books
 
 
 def _amount_problems(sale: Sale, rounding_limit: Decimal) -> list[Problem]:
-    order = f"Order {sale.order_id} ({sale.connection})"
+    order = sale.title
     booking = entries(sale)
     found: list[Problem] = []
     inexact = [entry for entry in booking if not is_exact(entry.balance, sale.minor_units)]
@@ -159,7 +178,7 @@ def _chart_problems(sale: Sale, mapping_set: MappingSet, lookups: Lookups) -> li
         Problem(
             code="wrong_chart",
             sentence=(
-                f"Order {sale.order_id} ({sale.connection}): mapping set {mapping_set.id} version {mapping_set.version}"
+                f"{sale.title}: mapping set {mapping_set.id} version {mapping_set.version}"
                 f" has {given} segments, the chart of ledger {lookups.ledger.ledger} has {wanted}."
             ),
             remedy="Use a mapping set written for this ledger's chart of accounts, then retry.",
@@ -172,8 +191,7 @@ def _invalid_set(sale: Sale, mapping_set: MappingSet, invalid: MappingSetError) 
         Problem(
             code="invalid_mapping_set",
             sentence=(
-                f"Order {sale.order_id} ({sale.connection}): mapping set {mapping_set.id} version {mapping_set.version}"
-                f" cannot be used. {mistake}"
+                f"{sale.title}: mapping set {mapping_set.id} version {mapping_set.version} cannot be used. {mistake}"
             ),
             remedy="Correct it in a new version, prove it with `ml-connector check`, then retry with that version.",
         )
@@ -185,7 +203,7 @@ def _no_rate(sale: Sale, books: Books, lookups: Lookups, on: dt.date) -> Problem
     return Problem(
         code="no_conversion_rate",
         sentence=(
-            f"Order {sale.order_id} ({sale.connection}): Fusion has no {books.conversion_type} rate"
+            f"{sale.title}: Fusion has no {books.conversion_type} rate"
             f" from {sale.currency} to {lookups.ledger.currency} for {on}."
         ),
         remedy=f"Load the {books.conversion_type} rate for {on} in Fusion; the order is then posted, or retry it.",

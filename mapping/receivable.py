@@ -13,7 +13,7 @@ from contracts.journal import Problem, Purpose, RuleReference
 from contracts.names import journal_reference, short_reference
 from contracts.receivable import NUMBER_LENGTH, Invoice, InvoiceLine, TaxCode
 from contracts.sale import OrderSnapshot, Sale
-from contracts.steps import Lookups, Mapped
+from contracts.steps.documents import Lookups, Mapped
 from mapping.accounts import Booked, sale_account
 from mapping.books import needs_conversion
 from mapping.dates import RECEIVABLES
@@ -44,7 +44,7 @@ def to_invoice(
     """
     sale, policy, billing = snapshot.sale, integration.posting, books.receivable
     if billing is None:
-        return Mapped(problems=(_no_receivable_books(sale, books),))
+        return Mapped(problems=(no_receivable_books(sale, books),))
     billed = tuple(entry for entry in entries(sale) if entry.purpose is not Purpose.CLEARING)
     when = timing(sale, billed, policy=policy, lookups=lookups, application=RECEIVABLES)
     if isinstance(when, Mapped):
@@ -52,8 +52,8 @@ def to_invoice(
     booked, problems = accounts(
         sale, billed, when, policy=policy, books=books, mapping_set=mapping_set, lookups=lookups
     )
-    receivable, wrong = _receivable(sale, when, books, mapping_set)
-    problems += [*wrong, *_billing_problems(sale, billed, billing)]
+    receivable, wrong = receivable_account(sale, when, books, mapping_set)
+    problems += [*wrong, *_negative(sale, billed), *tax_problems(sale, billed, billing)]
     dated = ready(sale, when, problems, books=books, lookups=lookups)
     if isinstance(dated, Mapped):
         return dated
@@ -82,7 +82,7 @@ def to_invoice(
             comments=document_description(
                 reference, (tenant, sale.connection, kind, sale.order_id, purpose, str(ordinal)), dated.reason
             ),
-            lines=_lines(booked, sale, mapping_set, billing),
+            lines=lines_of(booked, sale, mapping_set, billing),
             receivable=receivable,
             mapping_set=mapping_set.id,
             mapping_version=mapping_set.version,
@@ -97,7 +97,7 @@ def tax_code(title: str, billing: ReceivableBooks) -> TaxCode | None:
     return next((code for name, code in billing.tax_codes.items() if name.strip().casefold() == wanted), None)
 
 
-def _lines(
+def lines_of(
     booked: Sequence[Booked], sale: Sale, mapping_set: MappingSet, billing: ReceivableBooks
 ) -> tuple[InvoiceLine, ...]:
     """In the order of the sale; lines of Fusion's tax engine last, because they do not count as invoice lines."""
@@ -109,7 +109,6 @@ def _lines(
 def _line(number: int, booked: Booked, sale: Sale, mapping_set: MappingSet, billing: ReceivableBooks) -> InvoiceLine:
     entry = booked.entry
     quantity, unit_price = _priced(entry, sale.minor_units)
-    rule = RuleReference(mapping_set=mapping_set.id, version=mapping_set.version, rule=booked.rule or "")
     return InvoiceLine(
         number=number,
         purpose=entry.purpose if booked.rule else Purpose.SUSPENSE,
@@ -120,17 +119,30 @@ def _line(number: int, booked: Booked, sale: Sale, mapping_set: MappingSet, bill
         segments=booked.segments,
         tax=tax_code(entry.title, billing) if _by_tax_engine(entry, billing) else None,
         source_key=entry.source_key,
-        rule=rule if booked.rule else None,
+        rule=_rule(booked, mapping_set),
     )
+
+
+def _rule(booked: Booked, mapping_set: MappingSet) -> RuleReference | None:
+    """What has its account from an earlier document keeps the rule of that one."""
+    if booked.origin is not None:
+        return booked.origin.rule
+    if booked.rule is None:
+        return None
+    return RuleReference(mapping_set=mapping_set.id, version=mapping_set.version, rule=booked.rule)
 
 
 def _priced(entry: Entry, units: int) -> tuple[Decimal, Decimal]:
     """Quantity and unit price that multiply to the amount without rounding; else one at the whole amount."""
     amount = quantize(-entry.balance, units)
-    if entry.quantity > 0:
-        price = quantize(amount / entry.quantity, units)
-        if Fraction(price) * Fraction(entry.quantity) == Fraction(amount):
-            return entry.quantity, price
+    pieces = entry.quantity
+    if pieces < 0 > amount:
+        # Given back: pieces are counted, and the price says which way the money goes.
+        pieces = -pieces
+    if pieces > 0:
+        price = quantize(amount / pieces, units)
+        if Fraction(price) * Fraction(pieces) == Fraction(amount):
+            return pieces, price
     return Decimal(1), amount
 
 
@@ -138,7 +150,7 @@ def _by_tax_engine(entry: Entry, billing: ReceivableBooks) -> bool:
     return billing.tax == "tax_lines" and entry.purpose is Purpose.TAX
 
 
-def _receivable(
+def receivable_account(
     sale: Sale, when: Timing, books: Books, mapping_set: MappingSet
 ) -> tuple[tuple[str, ...] | None, list[Problem]]:
     """The account of the receivable distribution when a rule names one. Never suspense: Fusion has its own default."""
@@ -150,21 +162,26 @@ def _receivable(
     return (None, [found]) if isinstance(found, Problem) else (found, [])
 
 
-def _billing_problems(sale: Sale, billed: Sequence[Entry], billing: ReceivableBooks) -> list[Problem]:
-    order = f"Order {sale.order_id} ({sale.connection})"
-    found: list[Problem] = []
+def _negative(sale: Sale, billed: Sequence[Entry]) -> list[Problem]:
     total = -sum((entry.balance for entry in billed), start=Decimal(0))
-    if total < 0:
-        found.append(
-            Problem(
-                code="negative_invoice",
-                sentence=(
-                    f"{order}: less the store credit and gift certificates redeemed, its invoice would come to"
-                    f" {total:f} {sale.currency}, and an invoice cannot be negative."
-                ),
-                remedy="Correct the order in the shop and retry, or bill it by hand and skip it with a reason.",
-            )
+    if total >= 0:
+        return []
+    return [
+        Problem(
+            code="negative_invoice",
+            sentence=(
+                f"{sale.title}: less the store credit and gift certificates redeemed, its invoice would come to"
+                f" {total:f} {sale.currency}, and an invoice cannot be negative."
+            ),
+            remedy="Correct the order in the shop and retry, or bill it by hand and skip it with a reason.",
         )
+    ]
+
+
+def tax_problems(sale: Sale, billed: Sequence[Entry], billing: ReceivableBooks) -> list[Problem]:
+    """Why taxes cannot be sent as lines of Fusion's tax engine."""
+    order = sale.title
+    found: list[Problem] = []
     taxes = [entry for entry in billed if _by_tax_engine(entry, billing)]
     for subject in dict.fromkeys(entry.subject for entry in taxes if tax_code(entry.title, billing) is None):
         found.append(
@@ -188,11 +205,11 @@ def _billing_problems(sale: Sale, billed: Sequence[Entry], billing: ReceivableBo
     return found
 
 
-def _no_receivable_books(sale: Sale, books: Books) -> Problem:
+def no_receivable_books(sale: Sale, books: Books) -> Problem:
     return Problem(
         code="no_receivable_books",
         sentence=(
-            f"Order {sale.order_id} ({sale.connection}): channel {books.channel} is billed in Receivables, but its"
+            f"{sale.title}: channel {books.channel} is billed in Receivables, but its"
             f" books for {books.currency} say nothing of customer, source and type."
         ),
         remedy=f"Add [integrations.books.receivable] for channel {books.channel} and {books.currency}, then retry.",

@@ -7,12 +7,15 @@ from typing import Annotated, Final
 import typer
 
 from runtime.commands import (
+    alignment,
     audit,
     check,
     connections,
     console,
     demo,
+    fusion,
     hooks,
+    items,
     keys,
     migrate,
     reconcile,
@@ -45,6 +48,9 @@ COMMANDS: Final[tuple[Callable[[typer.Typer], None], ...]] = (
     connections.register,
     secrets.register,
     hooks.register,
+    alignment.register,
+    fusion.register,
+    items.register,
     keys.register,
     migrate.register,
     version.register,

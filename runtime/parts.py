@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from temporalio.client import Client
 
+from activities.access.descriptions import StoreKeeper
 from activities.access.gates import Gate, Gates
 from activities.access.marks import StoreMarks
 from activities.access.proofs import Identify
@@ -112,14 +113,14 @@ async def open_parts(
 def _fusion(store: Store, connection: FusionConnection, gates: Gates, share: Share) -> FusionClient:
     gate = gates.add(_gate(store, connection, lambda: client.account()))
     secret = secret_of(store, connection, CLIENT_SECRET, uses=gate.uses)
-    client = FusionClient(connection, secret, watch=gate, share=share)
+    client = FusionClient(connection, secret, watch=gate, share=share, keeper=StoreKeeper(store, connection))
     return client
 
 
 def _shop(store: Store, connection: BigCommerceConnection, gates: Gates, share: Share) -> BigCommerceClient:
     gate = gates.add(_gate(store, connection, lambda: client.account()))
     secret = secret_of(store, connection, ACCESS_TOKEN, uses=gate.uses)
-    client = BigCommerceClient(connection, secret, watch=gate, share=share)
+    client = BigCommerceClient(connection, secret, watch=gate, share=share, client_id=connection.client_id)
     return client
 
 

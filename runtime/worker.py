@@ -9,9 +9,13 @@ import structlog
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
+from activities.alignment.comparing import AlignmentActivities
 from activities.audit_sealing import AuditSealingActivities
 from activities.collaborators import Collaborators
+from activities.converging.polling import RecordPollingActivities
+from activities.converging.steps import ConvergingActivities
 from activities.decisions import DecisionActivities
+from activities.hooks.health import HooksActivities
 from activities.journals.closing import ClosingActivities
 from activities.journals.importing import ImportingActivities
 from activities.journals.outcome import OutcomeActivities
@@ -19,30 +23,53 @@ from activities.journals.posted import PostedActivities
 from activities.journals.sealing import SealingActivities
 from activities.journals.staging import StagingActivities
 from activities.journals.verify import VerifyActivities
+from activities.orders.counting import CountingActivities
 from activities.orders.fetch import FetchActivities
 from activities.orders.lookup import LookupActivities
 from activities.orders.mapping import MappingActivities
+from activities.orders.noting import NotingActivities
 from activities.orders.polling import PollingActivities
 from activities.receivables.invoices import ReceivablesActivities
+from activities.receivables.refunds import RefundActivities
+from activities.receivables.reversing import ReversalActivities
+from activities.refunds.fetch import RefundFetchActivities
+from activities.refunds.mapping import RefundMappingActivities
+from activities.refunds.waiting import RefundWaitingActivities
 from activities.releasing import ReleasingActivities
 from contracts import names
 from contracts.configuration import BigCommerceConnection, FusionConnection
 from runtime import pollers
 from runtime.mapping_releases import register_mapping_sets
+from workflows.alignment import Alignment
 from workflows.audit_sealing import AuditSealing
+from workflows.converge_customer import ConvergeCustomer
+from workflows.converge_item import ConvergeItem
+from workflows.hooks_health import HooksHealth
 from workflows.journal_groups import JournalGroups
 from workflows.journal_import import JournalImport
+from workflows.loss_count import LossCountFlow
 from workflows.order_to_journal import OrderToJournal
 from workflows.poll_orders import PollOrdersFlow, SweepOrdersFlow
+from workflows.poll_records import LookAtCustomer, LookAtProduct, PollRecordsFlow
+from workflows.refund_to_journal import RefundToJournal
 from workflows.release_review import ReleaseReview
 from workflows.store_epoch import StoreEpochKeeper
 
 WORKFLOWS: Final = (
     OrderToJournal,
+    RefundToJournal,
+    ConvergeItem,
+    ConvergeCustomer,
     JournalGroups,
     JournalImport,
     PollOrdersFlow,
     SweepOrdersFlow,
+    PollRecordsFlow,
+    LookAtProduct,
+    LookAtCustomer,
+    LossCountFlow,
+    Alignment,
+    HooksHealth,
     StoreEpochKeeper,
     AuditSealing,
     ReleaseReview,
@@ -59,6 +86,9 @@ LEAST: Final = 16.0
 """Steps a second that the server lets through at least: it divides a queue's rate among the queue's partitions (four
 unless told otherwise), each of which saves up one step. Slower, and a lone step would wait for seconds at an account
 where nothing happens. The calls themselves stay within the vendor's limit (docs/decisions/0019)."""
+BEATS_HELD_BACK: Final = timedelta(seconds=10)
+"""The SDK sends a heartbeat no sooner than this after the one before. By itself it would take four fifths of the time
+after which a silent worker counts as dead, and leave a busy one few seconds."""
 VENDOR_STEPS: Final = 20
 """Steps of one connection at once in a worker, at most."""
 CALLS_AT_ONCE: Final = 3
@@ -84,9 +114,18 @@ def store_activities(parts: Collaborators) -> list[Activity]:
     """Steps that call no vendor, local activities included, and the rare one that a person waits for."""
     lookup, mapping, staging = LookupActivities(parts), MappingActivities(parts), StagingActivities(parts)
     sealing, closing, verify = SealingActivities(parts), ClosingActivities(parts), VerifyActivities(parts)
+    waiting, refunds = RefundWaitingActivities(parts), RefundMappingActivities(parts)
+    converging = ConvergingActivities(parts)
     return [
         lookup.lookup_cached,
         mapping.map_order,
+        refunds.map_refund,
+        refunds.map_application,
+        ReversalActivities(parts).map_reversal,
+        waiting.await_order,
+        waiting.record_waiting,
+        converging.compare_record,
+        converging.agree_record,
         staging.stage_journal,
         staging.read_fate,
         staging.settle_document,
@@ -98,14 +137,24 @@ def store_activities(parts: Collaborators) -> list[Activity]:
         verify.verify_journal,
         AuditSealingActivities(parts).seal_audit,
         DecisionActivities(parts).record_decision,
+        NotingActivities(parts).record_unnoted,
+        HooksActivities(parts).close_gap,
         ReleasingActivities(parts).release_reviews,
+        AlignmentActivities(parts).keep_alignment,
     ]
 
 
 def vendor_activities(parts: Collaborators, connection: FusionConnection | BigCommerceConnection) -> list[Activity]:
     """Steps that call this account."""
+    converging = ConvergingActivities(parts)
+    records: list[Activity] = [
+        converging.read_record,
+        converging.write_record,
+        RecordPollingActivities(parts).poll_records,
+    ]
     if isinstance(connection, FusionConnection):
         importing, outcome, posted = ImportingActivities(parts), OutcomeActivities(parts), PostedActivities(parts)
+        refunds = RefundActivities(parts)
         return [
             LookupActivities(parts).lookup,
             importing.submit_group,
@@ -114,8 +163,21 @@ def vendor_activities(parts: Collaborators, connection: FusionConnection | BigCo
             outcome.read_outcome,
             posted.follow_posting,
             ReceivablesActivities(parts).post_invoice,
+            refunds.post_credit_memo,
+            refunds.apply_credit_memo,
+            AlignmentActivities(parts).compare_pod,
+            *records,
         ]
-    return [FetchActivities(parts).fetch_order, PollingActivities(parts).poll_orders]
+    return [
+        FetchActivities(parts).fetch_order,
+        NotingActivities(parts).note_order,
+        RefundFetchActivities(parts).fetch_refund,
+        PollingActivities(parts).poll_orders,
+        CountingActivities(parts).count_loss,
+        HooksActivities(parts).ensure_hooks,
+        AlignmentActivities(parts).compare_shop,
+        *records,
+    ]
 
 
 def calls_per_second(connection: FusionConnection | BigCommerceConnection) -> float:
@@ -168,6 +230,7 @@ def build_vendor_workers(
             activities=vendor_activities(parts, connection),
             max_concurrent_activities=steps_at_once(connection, parts.configuration.workers_expected),
             max_task_queue_activities_per_second=activities_per_second(connection),
+            max_heartbeat_throttle_interval=BEATS_HELD_BACK,
             activity_task_poller_behavior=polling,
             graceful_shutdown_timeout=timedelta(seconds=grace),
         )

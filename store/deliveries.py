@@ -2,7 +2,7 @@
 
 import datetime as dt
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Delete, Row, Update, delete, func, insert, or_, select, update
@@ -60,6 +60,30 @@ class Deliveries:
         return await self._database.read(
             lambda at: tuple(Receipt.model_validate(dict(row._mapping)) for row in at.execute(newest))
         )
+
+    async def last_taken(self, connection: str, scopes: Collection[str]) -> dict[str, dt.datetime]:
+        """When the last delivery of each scope came that was taken. Scopes of which none came are left out.
+
+        `store/order/*` stands for everything below it.
+        """
+
+        def unit(at: Connection) -> dict[str, dt.datetime]:
+            found: dict[str, dt.datetime] = {}
+            for scope in scopes:
+                said = deliveries.c.scope
+                is_it = said.startswith(scope[:-1], autoescape=True) if scope.endswith("/*") else said == scope
+                newest = (
+                    select(deliveries.c.received_at)
+                    .where(deliveries.c.connection == connection, is_it, deliveries.c.status < 300)
+                    .order_by(deliveries.c.received_at.desc())
+                    .limit(1)
+                )
+                moment = at.execute(newest).scalar()
+                if moment is not None:
+                    found[scope] = moment
+            return found
+
+        return await self._database.read(unit)
 
     async def forget_before(self, moment: dt.datetime) -> int:
         """Remove receipts older than the retention the operator chose; gives how many."""

@@ -5,18 +5,20 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, exists, func, not_, or_, select, update
 
+from contracts import names
 from contracts.flow import State
 from contracts.journal import Problem
 from store.engine.database import Database, insert_into
 from store.reviews import ReviewedDocuments, document_of
-from store.rows import AuditEvent, DocumentRow
-from store.schema import documents
+from store.rows import AuditEvent, DocumentRow, PostingState
+from store.schema import HAS_PARENT, documents, postings
 from store.trail.audit import Audit
 from store.turns import Turn, Turns
 
 _CHUNK: Final = 500
+_ON_THEIR_WAY: Final = (PostingState.STAGED, PostingState.GROUPED, PostingState.IMPORTED)
 _REPLACED: Final = (
     "tenant",
     "integration",
@@ -44,6 +46,15 @@ class Documents(ReviewedDocuments):
             index_elements=[kept.connection, kept.kind, kept.id],
             set_={
                 **{name: given[name] for name in _REPLACED},
+                # Steps that do not know it leave it as it is.
+                "parent_id": case((given.parent_id != "", given.parent_id), else_=kept.parent_id),
+                "decided_version": case(
+                    (
+                        and_(given.state == State.NEEDS_REVIEW, given.decided_version == ""),
+                        kept.decided_version,
+                    ),
+                    else_=given.decided_version,
+                ),
                 # A replica of the shop may answer with an older stamp than one seen before; what was seen stays seen.
                 "modified_at": case((kept.modified_at > given.modified_at, kept.modified_at), else_=given.modified_at),
             },
@@ -97,7 +108,8 @@ class Documents(ReviewedDocuments):
     ) -> None:
         """Move documents that wait for their import, given as (connection, kind, id, sentence), to `state`.
 
-        One that was edited meanwhile, or went to review, is no longer waiting and keeps its row.
+        One that was edited meanwhile, or went to review, is no longer waiting and keeps its row; so does one that waits
+        for a later journal, because whoever tells of an earlier one may be late.
         """
         values = [
             {"of": connection, "of_kind": kind, "of_id": document_id, "told": sentence}
@@ -112,6 +124,15 @@ class Documents(ReviewedDocuments):
                 documents.c.kind == bindparam("of_kind"),
                 documents.c.id == bindparam("of_id"),
                 documents.c.state == State.WAITING_IMPORT,
+                not_(
+                    exists().where(
+                        postings.c.connection == documents.c.connection,
+                        postings.c.kind == documents.c.kind,
+                        postings.c.document_id == documents.c.id,
+                        # Many rows at once take no lists.
+                        or_(*(postings.c.state == one for one in _ON_THEIR_WAY)),
+                    )
+                ),
             )
             .values(state=state, reason=bindparam("told"), at=at)
         )
@@ -139,7 +160,7 @@ class Documents(ReviewedDocuments):
         ids = list(wanted)
         fetched = documents.c.state != State.RUNNING
         if waiting_since is not None:
-            waits = documents.c.state.in_((State.WAITING_IMPORT, State.IN_DOUBT))
+            waits = documents.c.state.in_((State.WAITING_IMPORT, State.IN_DOUBT, State.WAITING_PARENT))
             fetched = and_(fetched, or_(not_(waits), documents.c.at > waiting_since))
 
         def unit(at: Connection) -> frozenset[str]:
@@ -157,6 +178,43 @@ class Documents(ReviewedDocuments):
             return frozenset(found)
 
         return await self._database.read(unit)
+
+    async def refunds_waiting_for(self, connection: str, order_ids: Iterable[str]) -> tuple[DocumentRow, ...]:
+        """Refunds of these orders that something new about their order may concern, by id.
+
+        Those that wait for it, for a person or for the shop, and those left out because of how it stood; not what is
+        posted or on its way, nor what a person decided.
+        """
+        wanted = sorted(set(order_ids))
+        table = documents.c
+        open_states = (State.RUNNING, State.WAITING_PARENT, State.NEEDS_REVIEW, State.SKIPPED)
+
+        def unit(at: Connection) -> tuple[DocumentRow, ...]:
+            found: list[DocumentRow] = []
+            for start in range(0, len(wanted), _CHUNK):
+                statement = (
+                    select(documents)
+                    .where(
+                        table.connection == connection,
+                        table.parent_id.in_(wanted[start : start + _CHUNK]),
+                        HAS_PARENT,
+                        table.kind == names.REFUND,
+                        table.state.in_(open_states),
+                        table.decided_by == "",
+                    )
+                    .order_by(table.id)
+                )
+                found += [document_of(row) for row in at.execute(statement)]
+            return tuple(found)
+
+        return await self._database.read(unit)
+
+    async def refunds_of(self, connection: str, order_id: str) -> tuple[DocumentRow, ...]:
+        """All refunds of an order that are known to be its own, by id."""
+        table = documents.c
+        mine = (table.connection == connection, table.parent_id == order_id, HAS_PARENT, table.kind == names.REFUND)
+        statement = select(documents).where(*mine).order_by(table.id)
+        return await self._database.read(lambda at: tuple(document_of(row) for row in at.execute(statement)))
 
     async def review_list(self, tenant: str | None = None) -> tuple[DocumentRow, ...]:
         """What waits for a person, longest waiting first."""

@@ -2,17 +2,21 @@
 
 import datetime as dt
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
+from contracts import names
 from contracts.flow import State
 from contracts.model import Frozen, Instant
 from store.engine.database import Database
 from store.outbox.postings import posting_of
 from store.rows import DocumentRow, GroupRow, Pending, PostingRow, PostingState
-from store.schema import documents, group_members, inbox, journal_groups, postings
+from store.schema import documents, group_members, inbox, journal_groups, journal_lines, postings
 
+TENDERS: Final = ("payment", "store_credit", "gift_certificate")
+"""First words of the source keys of lines that book how an order was paid."""
 _CHUNK: Final = 500
 _POSTING_COLUMNS: Final = tuple(column for column in postings.c if column.name not in ("content", "digest"))
 
@@ -42,10 +46,18 @@ class Overview:
         self._database = database
 
     async def document_counts(self) -> tuple[DocumentCount, ...]:
-        """By integration and state."""
+        """By integration and state: what is posted. Records that two systems have are none of them."""
+        return await self._counts(documents.c.kind.not_in(names.RECORDS))
+
+    async def record_counts(self, kind: str) -> tuple[DocumentCount, ...]:
+        """Of records of a kind, by integration and state."""
+        return await self._counts(documents.c.kind == kind)
+
+    async def _counts(self, which: ColumnElement[bool]) -> tuple[DocumentCount, ...]:
         table = documents.c
         statement = (
             select(table.integration, table.state, func.count(), func.min(table.at, type_=table.at.type))
+            .where(which)
             .group_by(table.integration, table.state)
             .order_by(table.integration, table.state)
         )
@@ -86,6 +98,27 @@ class Overview:
             for start in range(0, len(wanted), _CHUNK):
                 chosen = postings.c.reference.in_(wanted[start : start + _CHUNK])
                 found |= {row.reference: posting_of(row) for row in at.execute(select(*_POSTING_COLUMNS).where(chosen))}
+            return found
+
+        return await self._database.read(unit)
+
+    async def paid(self, references: Iterable[str]) -> dict[str, Decimal]:
+        """Debits less credits of what each journal books as paid, by whatever means; 0 where it books no payment.
+
+        Journals whose lines are not known here are left out.
+        """
+        wanted = sorted(set(references))
+        lines = journal_lines.c
+
+        def unit(at: Connection) -> dict[str, Decimal]:
+            found: dict[str, Decimal] = {}
+            for start in range(0, len(wanted), _CHUNK):
+                chosen = lines.reference.in_(wanted[start : start + _CHUNK])
+                for row in at.execute(
+                    select(lines.reference, lines.source_key, lines.debit, lines.credit).where(chosen)
+                ):
+                    amount = row.debit - row.credit if row.source_key.partition(":")[0] in TENDERS else Decimal(0)
+                    found[row.reference] = found.get(row.reference, Decimal(0)) + amount
             return found
 
         return await self._database.read(unit)

@@ -50,6 +50,10 @@ class RecoveredCreation(Frozen):
     """Of all that carry the reference, when there are several; this is then one of them."""
     problems: tuple[Problem, ...] = ()
     """What a person is told of several."""
+    parent_id: str = ""
+    """The order, of a document that is not one itself, where the ERP tells it."""
+    document_state: State = State.POSTED
+    """Where its document stands, that being one of it; `running` when the other half is missing."""
 
 
 class ForgottenReview(Frozen):
@@ -96,11 +100,12 @@ class RecoveredCreations:
             connection,
             self._settle,
             found.key,
-            state=State.NEEDS_REVIEW if found.numbers else State.POSTED,
+            state=State.NEEDS_REVIEW if found.numbers else found.document_state,
             reason=found.problems[0].sentence if found.problems else f"recovered: {found.sentence}",
             problems=found.problems,
             job=job,
             at=found.seen_at,
+            parent_id=found.parent_id,
         )
         return True
 
@@ -187,6 +192,7 @@ def settle_recovered(
     problems: Sequence[Problem] = (),
     job: str,
     at: dt.datetime,
+    parent_id: str = "",
 ) -> None:
     """The row of a document of which the ERP shows something; one that stands there already is left alone."""
     words = {
@@ -200,6 +206,7 @@ def settle_recovered(
         "at": at,
         "fingerprint": "",
         "modified_at": ANCIENT,
+        **({"parent_id": parent_id} if parent_id else {}),
     }
     place = {"connection": key.connection, "kind": key.kind, "id": key.document_id}
     if connection.execute(insert, {**place, **words}).rowcount == 0:

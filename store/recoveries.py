@@ -17,10 +17,14 @@ from store.outbox.fates import apply_fates
 from store.outbox.postings import FINAL, fate_columns, without_content
 from store.recovered_creations import RecoveredCreations, settle_recovered
 from store.rows import GroupState, PostingKey, PostingState
-from store.schema import journal_groups, postings
+from store.schema import group_members, journal_groups, postings
 
 UNSENT: Final = "unsent_unproved"
 """Why a group that was merely sealed in the backup is only looked for: it may have been sent since."""
+
+
+RECOVERED: Final = "recovered"
+"""When a group that a restored store had forgotten was adopted."""
 
 
 class RecoveredJournal(Frozen):
@@ -57,6 +61,9 @@ class Recoveries(RecoveredCreations):
         row = without_content(fate.reference, journal.key, "", job, journal.seen_at)
         created = connection.execute(self._insert, {**row, **_as_shown(journal, reached)}).first() is not None
         if not created:
+            if journal.key.parent_id:
+                nobodys = _changed(fate.reference).where(postings.c.parent_id == "")
+                connection.execute(nobodys.values(parent_id=journal.key.parent_id))
             known = connection.execute(
                 select(postings.c.state, postings.c.group_id)
                 .where(postings.c.reference == fate.reference)
@@ -73,12 +80,47 @@ class Recoveries(RecoveredCreations):
             connection,
             self._settle,
             journal.key,
-            state=State.POSTED,
+            # Created is not done: what is imported is followed until it is posted.
+            state=State.POSTED if reached is PostingState.POSTED else State.WAITING_IMPORT,
             reason=f"recovered: {fate.sentence}",
             job=job,
             at=journal.seen_at,
+            parent_id=journal.key.parent_id,
         )
         return True
+
+    async def adopt(self, unposted: Sequence[RecoveredJournal], now: dt.datetime) -> frozenset[int]:
+        """Journals in the ledger that are not posted yet get back the group they came in, where the store has forgotten
+        it: closed, for nothing of it is under way any more. Gives those of their groups that are closed."""
+        group = insert_into(self._database, journal_groups).on_conflict_do_nothing()
+        member = insert_into(self._database, group_members).on_conflict_do_nothing()
+        mine = [one for one in unposted if one.fate.group_id]
+
+        def unit(connection: Connection) -> frozenset[int]:
+            for one in mine:
+                row = connection.execute(
+                    select(postings.c.state, postings.c.group_id)
+                    .where(postings.c.reference == one.fate.reference)
+                    .with_for_update()
+                ).one_or_none()
+                if row is None or row.state != PostingState.IMPORTED or row.group_id is not None:
+                    continue
+                connection.execute(group, _closed(one, now))
+                connection.execute(
+                    member,
+                    {
+                        "group_id": one.fate.group_id,
+                        "reference": one.fate.reference,
+                        "fate": FateKind.IMPORTED.value,
+                    },
+                )
+                connection.execute(_changed(one.fate.reference).values(group_id=one.fate.group_id))
+                connection.execute(_one_more(one.fate.group_id))
+            wanted = journal_groups.c.id.in_(sorted({one.fate.group_id for one in mine}))
+            closed = select(journal_groups.c.id).where(wanted, journal_groups.c.state == GroupState.CLOSED)
+            return frozenset(int(one) for one in connection.scalars(closed))
+
+        return await self._database.write(unit)
 
     async def doubt_unsent_groups(self, now: dt.datetime) -> tuple[int, ...]:
         """Groups that were sealed and not sent when the backup was made: from now on they are only looked for.
@@ -137,6 +179,27 @@ def _plain(amount: Decimal) -> str:
 
 def _changed(reference: str) -> Any:
     return update(postings).where(postings.c.reference == reference)
+
+
+def _closed(journal: RecoveredJournal, now: dt.datetime) -> dict[str, Any]:
+    return {
+        "id": journal.fate.group_id,
+        "fusion": journal.key.fusion,
+        "ledger": journal.ledger,
+        "source": journal.source,
+        "state": GroupState.CLOSED,
+        "count": 0,
+        "epoch": 0,
+        "sealed_at": now,
+        "closed_at": now,
+        "evidence": {RECOVERED: now.isoformat()},
+    }
+
+
+def _one_more(group_id: int) -> Any:
+    """Only of a group that was adopted: of one that the store knew, every journal was counted when it was sealed."""
+    adopted = (journal_groups.c.id == group_id, journal_groups.c.epoch == 0)
+    return update(journal_groups).where(*adopted).values(count=journal_groups.c.count + 1)
 
 
 def _as_shown(journal: RecoveredJournal, state: PostingState) -> dict[str, Any]:

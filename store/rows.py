@@ -1,13 +1,17 @@
 """What the store gives back and takes, as values. Column types and SQL stay in this room's other modules."""
 
+import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from pydantic import Field
 
+from contracts.alignment import SideCompared
+from contracts.converging import Digests
 from contracts.flow import State
 from contracts.journal import JournalFate, Problem
+from contracts.loss import OrderTally
 from contracts.model import Amount, Frozen, Instant
 
 
@@ -55,6 +59,8 @@ class PostingKey(Frozen):
     document_id: str
     purpose: str
     ordinal: int
+    parent_id: str = ""
+    """The order, of a document that is not one itself."""
 
 
 class PostingRow(Frozen):
@@ -76,6 +82,8 @@ class PostingRow(Frozen):
     fate: JournalFate | None
     date_moved: bool
     suspense: bool
+    accounting_date: dt.date | None = None
+    """None: read back after a restore from a ledger that does not show it."""
 
 
 class GroupRow(Frozen):
@@ -191,6 +199,8 @@ class DocumentRow(Frozen):
     connection: str
     kind: str
     id: str
+    parent_id: str = ""
+    """The order, of a document that is not one itself."""
     modified_at: Instant
     fingerprint: str = ""
     state: State
@@ -199,6 +209,9 @@ class DocumentRow(Frozen):
     job: str = ""
     decided_by: str = ""
     """Who skipped it or marked it as posted; such a decision stands until the order itself changes."""
+    decided_version: str = Field(default="", max_length=120)
+    """The version (`Fetched.version`) that a person decided about last; `?` where nobody knows which. Also while what
+    came after that decision is in review, which does not undo what was done by hand."""
     at: Instant
 
 
@@ -253,6 +266,45 @@ class Ring:
     """False: a confirmed start or signal has not been taken yet and will see this change as well."""
 
 
+class HookState(StrEnum):
+    """How a webhook was when it was looked at last."""
+
+    ACTIVE = "active"
+    MISSING = "missing"
+    OFF = "switched_off"
+    HEADER = "wrong_header"
+    """It does not carry the secret header that the gateway asks for."""
+    MOVED = "wrong_address"
+    """It delivers to where the gateway was before."""
+    BLOCKED = "blocked"
+    """The shop sends nothing to the gateway's domain at the moment."""
+
+
+class HookRow(Frozen):
+    """One webhook that a shop shall have for us. Instants are of the shop's clock where it is said."""
+
+    connection: str
+    scope: str
+    destination: str
+    hook_id: int | None = None
+    """The shop's; None while there is none."""
+    state: HookState
+    sentence: str = ""
+    """Why it does not deliver, or could not be healed."""
+    checked_at: Instant
+    active_at: Instant | None = None
+    """When it was seen to be as it should, by the shop's clock."""
+    found_at: Instant | None = None
+    """When it was last found not to deliver."""
+    gap_from: Instant | None = None
+    """Set until the gap is swept: what changed since then, by the shop's clock, may not have been announced."""
+    healed_at: Instant | None = None
+    """When it last was as it should again, by the shop's clock; None while a gap is open and nothing has healed it."""
+    swept_from: Instant | None = None
+    swept_until: Instant | None = None
+    """The last gap that was swept, by the shop's clock, with those before it that end where it begins."""
+
+
 class Receipt(Frozen):
     """Evidence of one webhook delivery, whatever its verdict."""
 
@@ -265,6 +317,8 @@ class Receipt(Frozen):
     workflow_id: str = ""
     received_at: Instant
     sentence: str = ""
+    scope: str = ""
+    """What it was about, in the sender's words; empty where it was not genuine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +362,33 @@ class AuditRow(AuditEvent):
     job: str
 
 
+class Agreement(Frozen):
+    """What both sides of a record showed when it was looked at last, as digests by field."""
+
+    tenant: str
+    integration: str
+    connection: str
+    """The shop."""
+    kind: str
+    id: str
+    name: str
+    """What both sides know it by."""
+    fusion_id: str = ""
+    """Empty: Fusion had no such record."""
+    shop_id: str = ""
+    parent: str = ""
+    """The shop's record that it is a part of."""
+    digests: Digests = Digests()
+    sent: dict[str, str] = Field(default_factory=dict)
+    """Digests, by field, of values that are on their way to the side that does not own them. What that side shows while
+    the owner still shows the same may be our own write, kept in the system's own way. Empty once they agree."""
+    at: Instant
+
+    @property
+    def linked(self) -> bool:
+        return bool(self.fusion_id and self.shop_id)
+
+
 class CrossReference(Frozen):
     """Two records of two systems that are the same thing."""
 
@@ -339,6 +420,56 @@ class Reconciliation(Frozen):
     in_review: int = 0
     details: dict[str, Any] = Field(default_factory=dict)
     at: Instant
+
+
+class LossCount(OrderTally):
+    """The newest count of one store's postable orders against what is known of them here."""
+
+    tenant: str
+    integration: str
+    connection: str
+    channel: str
+    since: Instant
+    """Orders placed at that moment or later were counted."""
+    at: Instant
+    job: str
+    missing_ids: tuple[str, ...] = ()
+    """The first of those that are missing."""
+    still_missing: int = 0
+    """Of `missing_ids`, how many the count before had found missing, too: starting them did not help."""
+
+
+class AlignmentRow(SideCompared):
+    """The newest comparison of an integration's shop and pod with its books and rules."""
+
+    tenant: str
+    integration: str
+    connection: str
+    """The shop."""
+    fusion: str
+    at: Instant
+    job: str
+    misaligned: int
+    """How many do not fit, those included that are not named."""
+    bad_since: Instant | None = None
+    """When a comparison first found that something does not fit; None while everything does."""
+
+    @property
+    def is_grave(self) -> bool:
+        return any(one.is_grave for one in self.misalignments)
+
+
+class KnownOrder(Frozen):
+    """What is known of an order: the state of its newest version that was looked at."""
+
+    state: State
+    modified_at: Instant
+    decided: bool
+    """A person did."""
+    at: Instant
+    """Since when it is in this state."""
+    booked: bool = False
+    """A journal or an invoice of it is in the ERP, as far as the outbox knows."""
 
 
 @dataclass(frozen=True, slots=True)

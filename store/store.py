@@ -14,6 +14,8 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
 from store import deliveries
+from store.agreements import Agreements
+from store.alignments import Alignments
 from store.connections import Connections
 from store.creating import creation
 from store.creating.creations import Creations
@@ -24,11 +26,13 @@ from store.engine.database import Database, StoreError
 from store.engine.postgresql_database import PostgreSQLDatabase
 from store.engine.sqlite_database import SQLiteDatabase
 from store.epochs import Epochs
+from store.hooks import Hooks
 from store.keys import secrets, tokens
 from store.keys.rewrapping import Rewrapped, count_by_key, rewrap
 from store.keys.secrets import Secrets
 from store.keys.tokens import Tokens
 from store.keys.vault import Vault
+from store.loss_counts import LossCounts
 from store.mapping_sets import MappingSets
 from store.outbox import postings
 from store.outbox.groups import Groups
@@ -37,6 +41,7 @@ from store.overview import Overview
 from store.presence import Presence
 from store.reconciliations import Reconciliations
 from store.recoveries import Recoveries
+from store.resource_descriptions import ResourceDescriptions
 from store.trail import audit, seals
 from store.trail.audit import Audit
 from store.trail.audit_rows import Verification
@@ -86,13 +91,18 @@ class Store:
         self.groups = Groups(database, vault, self.audit)
         self.creations = Creations(database, vault, self.audit)
         self.cross_references = CrossReferences(database)
+        self.agreements = Agreements(database)
         self.watermarks = Watermarks(database)
         self.deliveries = Deliveries(database, vault)
+        self.hooks = Hooks(database, self.audit)
         self.reconciliations = Reconciliations(database)
+        self.loss_counts = LossCounts(database, self.audit)
+        self.alignments = Alignments(database, self.audit)
         self.epochs = Epochs(database)
         self.recoveries = Recoveries(database)
         self.overview = Overview(database)
         self.presence = Presence(database)
+        self.resource_descriptions = ResourceDescriptions(database)
 
     @classmethod
     def open(cls, url: str, vault: Vault, *, pool_size: int = 10) -> Self:

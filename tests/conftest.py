@@ -6,14 +6,20 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from support.busy_machines import let_examples_take_their_time, let_flows_stand_still
 from support.postgres import MortalPostgres
 from support.server_tools import ServerTools, find_or_build
 from support.stack import Stack, open_stack
 from support.topology import CLUSTER, DEV, QUICK, VARIABLE, ClusterTopology, DevTopology, TemporalServer, Topology
+from support.typed import log_as_commands_do
 
 from runtime.temporal.temporal_cli import find_or_obtain
 
 Say = Callable[[str], None]
+
+let_flows_stand_still()
+let_examples_take_their_time()
+log_as_commands_do()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -84,6 +84,11 @@ class Admission:
             return Admitted(Verdict.STARTED, "The store did not answer; Temporal did.")
         raise Refusal(Verdict.UNAVAILABLE, "Neither Temporal nor the store could keep the delivery.")
 
+    async def settled(self) -> None:
+        """Returns when no promise is under way any more. Each has deadlines of its own."""
+        while self._promises:
+            await asyncio.wait(self._promises)
+
     async def _earlier(self, key: str) -> None:
         """Waits for an earlier delivery about the same document to be started and promised; not for long."""
         earlier = self._under_way.get(key)

@@ -17,14 +17,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from contracts import names
 from contracts.configuration import BigCommerceConnection, Configuration
+from contracts.hooks import exceptions_of
 from contracts.secret_names import CLIENT_SECRET, WEBHOOK_HEADER
 from contracts.starting import Starter, StartRequest
 from store import Store
 from store.rows import Receipt
 from webhook_gateway import counters
-from webhook_gateway.admission import Admission, Admitted
-from webhook_gateway.bigcommerce import announced_order, parse_payload
+from webhook_gateway.admission import STORE_DEADLINE, Admission, Admitted
+from webhook_gateway.bigcommerce import announced, delivery_exception, parse_payload
 from webhook_gateway.breaker import CircuitBreaker
 from webhook_gateway.credentials import CredentialCache
 from webhook_gateway.faults import reason
@@ -79,17 +81,21 @@ class _Delivery:
     received_at: dt.datetime
     delivery_id: str = ""
     workflow_id: str = ""
+    scope: str = ""
 
 
 def create_app(parts: GatewayParts) -> Starlette:
     """`POST /webhooks/{tenant}/{connection}`, `GET /healthz` (the process runs) and `GET /readyz` (it can accept).
 
-    The lifespan drains the inbox and writes delivery records; on shutdown it writes what is left of them.
+    A shop that wants another address for what it says of failed deliveries has `/exceptions` below the first.
+    The lifespan drains the inbox and writes delivery records; on shutdown it writes what is left of them, and leaves
+    nothing behind that uses the store.
     """
     gateway = _Gateway(parts)
     app = Starlette(
         routes=[
             Route("/webhooks/{tenant}/{connection}", gateway.deliver, methods=["POST"]),
+            Route(exceptions_of("/webhooks/{tenant}/{connection}"), gateway.deliver, methods=["POST"]),
             Route("/webhooks/{rest:path}", gateway.deliver, methods=["POST"]),
             Route("/healthz", gateway.healthz, methods=["GET"]),
             Route("/readyz", gateway.readyz, methods=["GET"]),
@@ -133,6 +139,7 @@ class _Gateway:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._admission.settled()
             await self._receipts.flush()
 
     async def healthz(self, request: Request) -> Response:
@@ -143,7 +150,7 @@ class _Gateway:
         at, ready = self._ready
         if time.monotonic() - at > 1.0:
             try:
-                async with asyncio.timeout(2.0):
+                async with asyncio.timeout(STORE_DEADLINE):
                     await self._parts.store.deliveries.inbox_depth()
                 ready = True
             except Exception as error:
@@ -185,22 +192,36 @@ class _Gateway:
         await self._verify(request, body, connection, delivery)
         payload = parse_payload(body, connection)
         delivery.delivery_id = delivery.delivery_id or payload.hash[:200]
-        order_id = announced_order(payload)
-        if order_id is None:
-            return Admitted(Verdict.IGNORED, f"Scope {payload.scope[:80]} concerns no flow.")
+        delivery.scope = payload.scope[:80]
+        trouble = delivery_exception(payload)
+        document = None if trouble else announced(payload)
+        if document is None and not trouble:
+            return Admitted(Verdict.IGNORED, f"Scope {delivery.scope} concerns no flow.")
         integrations = self._parts.configuration.integrations_of(connection.id)
         if not integrations:
             return Admitted(Verdict.IGNORED, f"No integration has {connection.id} as its source.")
+        if document and document.flow == names.LOOK_AT_PRODUCT:
+            integrations = tuple(one for one in integrations if one.items.enabled)
+        if document and document.flow == names.LOOK_AT_CUSTOMER:
+            integrations = tuple(one for one in integrations if one.customers.enabled)
+        if not integrations:
+            return Admitted(Verdict.IGNORED, f"Scope {delivery.scope} concerns no flow.")
         start = StartRequest(
+            flow=document.flow if document else names.HOOKS_HEALTH,
             connection=connection.id,
             integration=integrations[0].id,
-            document_id=order_id,
+            document_id=document.document_id if document else names.HOOKS_EXCEPTION,
+            parent_id=document.parent_id if document else None,
             job=f"delivery:{delivery.delivery_id}"[:200] if delivery.delivery_id else "delivery",
             received_at=delivery.received_at,
-            quiet=integrations[0].imports.quiet_period,
+            quiet=0.0 if trouble else integrations[0].imports.quiet_period,
         )
         delivery.workflow_id = start.workflow_id
-        return await self._admission.admit(start, tenant=connection.tenant)
+        admitted = await self._admission.admit(start, tenant=connection.tenant)
+        if trouble:
+            _log.warning("shop says that deliveries fail", connection=connection.id, sentence=trouble)
+            return Admitted(admitted.verdict, f"{trouble} {admitted.sentence}".strip())
+        return admitted
 
     async def _verify(
         self, request: Request, body: bytes, connection: BigCommerceConnection, delivery: _Delivery
@@ -259,6 +280,7 @@ class _Gateway:
                 workflow_id=delivery.workflow_id,
                 received_at=delivery.received_at,
                 sentence=sentence,
+                scope=delivery.scope,
             )
         )
 

@@ -12,7 +12,7 @@ from temporalio.workflow import ParentClosePolicy
 
 from contracts import names
 from contracts.flow import JournalGroupsInput, JournalImportInput, Released
-from contracts.steps import GroupStep, SealedGroup, SealGroup
+from contracts.steps.groups import GroupStep, SealedGroup, SealGroup
 from workflows.journal_import import JournalImport
 from workflows.patience import LOCAL_STEP
 
@@ -23,7 +23,10 @@ LOOK_AGAIN = timedelta(minutes=30)
 """While an import is under way: how long until we look whether it still is."""
 LOOK_SOON = timedelta(seconds=10)
 """The same at first, when somebody else started it: one that has told already, before the store was restored, tells
-nobody again."""
+nobody again. Also how long an import that has let go by the store is heard out."""
+
+HEARD_OUT = "import-heard-out"
+"""Runs without this change take the store's word alone."""
 
 
 @workflow.defn(name=names.JOURNAL_GROUPS)
@@ -96,7 +99,7 @@ class JournalGroups:
                 return self.released.pop(group_id)
             # Signals are not lost, but their sender may have been terminated: then it is started again.
             if not await self._keeps_its_slot(groups, group_id):
-                return Released(group_id=group_id)
+                return await self._hear_out(group_id)
 
     async def _start_import(self, groups: JournalGroupsInput, group_id: int, journals: int) -> bool:
         """Whether it was not under way already."""
@@ -127,6 +130,13 @@ class JournalGroups:
             await workflow.wait_condition(lambda: group_id in self.released, timeout=pause)
         except TimeoutError:
             return
+
+    async def _hear_out(self, group_id: int) -> Released:
+        """The store knows sooner than we do that an import lets go. What it found out comes a moment later: a refusal
+        that names nobody would otherwise be sent once more as large as it was."""
+        if group_id not in self.released and workflow.patched(HEARD_OUT):
+            await self._wait_for_release(group_id, LOOK_SOON)
+        return self.released.pop(group_id, Released(group_id=group_id))
 
     async def _keeps_its_slot(self, groups: JournalGroupsInput, group_id: int) -> bool:
         return await workflow.execute_local_activity_method(

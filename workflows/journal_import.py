@@ -20,7 +20,7 @@ from contracts.flow import (
     State,
 )
 from contracts.journal import FateKind, Problem
-from contracts.steps import (
+from contracts.steps.groups import (
     ClosedGroup,
     CloseGroup,
     FollowJob,
@@ -33,7 +33,7 @@ from contracts.steps import (
     TellDocuments,
 )
 from workflows import attributes
-from workflows.patience import FOLLOW, STORE_STEP, VENDOR_READ, problem_of, rest_until
+from workflows.patience import FOLLOW, STORE_STEP, VENDOR_READ, VENDOR_SUBMIT, problem_of, rest_until
 from workflows.review import NeedsReviewError, Reviewed, renewed
 
 with workflow.unsafe.imports_passed_through():
@@ -120,7 +120,7 @@ class JournalImport(Reviewed):
                     self.step,
                     task_queue=self.queue,
                     summary="look for the group in Fusion, else submit it",
-                    **VENDOR_READ,
+                    **VENDOR_SUBMIT,
                 )
             except ActivityError as error:
                 raise NeedsReviewError(problem_of(error, self.document)) from error

@@ -34,8 +34,18 @@ VENDOR_READ: Final[Patience] = {"start_to_close_timeout": timedelta(minutes=5), 
 """An outage is not a bad document (design rule 4): steps wait at their connection's gate and are tried again for as
 long as it lasts. What another try cannot change fails for good and goes to review at once."""
 
-VENDOR_CREATE: Final[Patience] = {"start_to_close_timeout": timedelta(minutes=10), "retry_policy": VENDOR_RETRY}
+SILENCE: Final = timedelta(seconds=30)
+"""After which the worker of a step that sends something is taken for dead."""
+
+VENDOR_CREATE: Final[Patience] = {
+    "start_to_close_timeout": timedelta(minutes=10),
+    "heartbeat_timeout": SILENCE,
+    "retry_policy": VENDOR_RETRY,
+}
 """A look and a create, each with a deadline of its own."""
+
+VENDOR_SUBMIT: Final[Patience] = {**VENDOR_READ, "heartbeat_timeout": SILENCE}
+"""A look and a journal import."""
 
 FOLLOW: Final[Patience] = {
     "start_to_close_timeout": timedelta(minutes=30),
@@ -43,6 +53,19 @@ FOLLOW: Final[Patience] = {
     "retry_policy": VENDOR_RETRY,
 }
 """Steps that watch something at the vendor and heartbeat while they do."""
+
+NOTE: Final[Patience] = {
+    "schedule_to_close_timeout": timedelta(hours=1),
+    "start_to_close_timeout": timedelta(seconds=45),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        backoff_coefficient=2,
+        maximum_interval=timedelta(seconds=15),
+        maximum_attempts=5,
+    ),
+}
+"""A word to the shop that nothing depends on: a few tries, half a minute apart from first to last. The rest of the
+hour is for its turn at a shop that is busy with orders."""
 
 STORE_RETRY: Final = RetryPolicy(
     initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=30)
@@ -78,6 +101,11 @@ def problem_of(error: ActivityError | ApplicationError, document: str) -> Proble
         sentence=f"{document}: a step did not succeed: {cause or error}",
         remedy="Repair the cause, then retry.",
     )
+
+
+def sentence_of_failure(error: ActivityError) -> str:
+    """Why a step that nothing depends on was given up."""
+    return error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause or error)
 
 
 def rest_until(moment: datetime | None) -> timedelta:

@@ -10,14 +10,15 @@ from temporalio import workflow
 
 from contracts import names
 from contracts.flow import PollInput
-from contracts.steps import Polled, PollOrders
+from contracts.steps.orders import Polled, PollOrders
 from workflows.patience import VENDOR_RETRY
 
 with workflow.unsafe.imports_passed_through():
     from activities.orders.polling import PollingActivities
 
 
-async def _poll(poll: PollInput) -> Polled:
+async def read_changes(poll: PollInput) -> Polled:
+    """Start what changed and is not settled; also from another flow."""
     return await workflow.execute_activity_method(
         PollingActivities.poll_orders,
         PollOrders(connection=poll.connection, job=workflow.info().workflow_id, since=poll.since, days=poll.days),
@@ -33,11 +34,11 @@ async def _poll(poll: PollInput) -> Polled:
 class PollOrdersFlow:
     @workflow.run
     async def run(self, poll: PollInput) -> Polled:
-        return await _poll(poll)
+        return await read_changes(poll)
 
 
 @workflow.defn(name=names.SWEEP_ORDERS)
 class SweepOrdersFlow:
     @workflow.run
     async def run(self, poll: PollInput) -> Polled:
-        return await _poll(poll)
+        return await read_changes(poll)

@@ -11,7 +11,7 @@ from temporalio import workflow
 
 from contracts import names
 from contracts.flow import ReleaseReviewInput, ReviewsReleased
-from contracts.steps import ReleaseReviews
+from contracts.steps.documents import ReleaseReviews
 from workflows.patience import STORE_RETRY
 
 with workflow.unsafe.imports_passed_through():

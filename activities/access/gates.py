@@ -56,6 +56,8 @@ class Turn:
     tries: int = 0
     """How often it tried for all the others."""
     proving: bool = False
+    aside: bool = False
+    """Its failures say nothing of the connection: nothing that is posted depends on it."""
 
 
 class Paused(Exception):  # noqa: N818 -- a state, not a mistake
@@ -173,7 +175,7 @@ class Gate:
             self._streak = _Streak()
             if self._shut is _Shut.OUTAGE or tries:
                 self._open()
-        elif evidence is Evidence.NOTHING:
+        elif evidence is Evidence.NOTHING or (turn is not None and turn.aside):
             return
         elif tries:
             self._try_failed(error, evidence)

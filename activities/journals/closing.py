@@ -1,6 +1,7 @@
 """Closing: the fates of a group's journals are written to the store first, then their documents are told."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,12 +12,14 @@ from activities.collaborators import Collaborators
 from activities.decisions import DECIDED, sentence_of
 from activities.journals.groups import wake_groups
 from activities.journals.outcome import FATES
+from activities.journals.staging import posted_state
+from activities.refunds.telling import tell_order, wake_refunds
 from activities.trail import job_of
 from contracts import names
 from contracts.flow import State
 from contracts.journal import FateKind, JournalFate
-from contracts.steps import ClosedGroup, CloseGroup, GroupStep, ReviewGroup, TellDocuments
-from store.rows import AuditEvent, GroupState, Member
+from contracts.steps.groups import ClosedGroup, CloseGroup, GroupStep, ReviewGroup, TellDocuments
+from store.rows import AuditEvent, GroupState, Member, PostingKey
 
 GROUP: Final = "journal_group"
 """What the event of a decision about a group is of, as `order` is for others; its connection is the group's."""
@@ -53,12 +56,21 @@ class ClosingActivities:
             step.group_id, fates, now, events=fate_events(self._parts, members, fates, job=job)
         )
         await settle_documents(self._parts, members, recorded.applied)
+        await self._tell_orders(step)
         closed = await self._counts(step)
         if (await self._parts.store.journals.pending(step.fusion, step.ledger, step.source)).count:
             # Also what others staged meanwhile: the workflow that would seal it may have been terminated.
             integration = self._parts.integration_for_import(step)
             await wake_groups(self._parts, integration, step.ledger, step.source)
         return closed
+
+    async def _tell_orders(self, step: GroupStep) -> None:
+        """Imported is enough for an order that waits for its refund: nothing calls that back. From the store, as the
+        answer is."""
+        members = await self._parts.store.groups.members(step.group_id)
+        for member in members:
+            if member.key.parent_id and member.fate == FateKind.IMPORTED:
+                await tell_order(self._parts, member.key.connection, member.key.parent_id)
 
     async def _counts(self, step: GroupStep) -> ClosedGroup:
         """From the store and not from this attempt: a repeated close must give the same answer."""
@@ -71,7 +83,10 @@ class ClosingActivities:
 
     @activity.defn(name="tell_documents")
     async def tell_documents(self, wanted: TellDocuments) -> None:
-        """Signal every document of the group whose journal has this fate. Closed workflows are ignored."""
+        """Signal every document of the group whose journal has this fate. Closed workflows are ignored.
+
+        Refunds that wait for an order of the group are told as well, and orders that wait for a refund.
+        """
         members = [
             one for one in await self._parts.store.groups.members(wanted.step.group_id) if one.fate == wanted.kind
         ]
@@ -83,11 +98,20 @@ class ClosingActivities:
             if fate is None or fate.kind is not wanted.kind or fate.group_id != wanted.step.group_id:
                 return
             async with room:
-                await self._signal(names.order_to_journal_id(member.key.connection, member.key.document_id), fate)
+                await self._signal(_workflow_of(member.key), fate)
+                if member.key.parent_id:
+                    await tell_order(self._parts, member.key.connection, member.key.parent_id)
 
         async with asyncio.TaskGroup() as tasks:
             for member in members:
                 tasks.create_task(tell(member))
+        if wanted.kind is FateKind.POSTED:
+            orders: defaultdict[str, set[str]] = defaultdict(set)
+            for member in members:
+                if member.key.kind == names.ORDER:
+                    orders[member.key.connection].add(member.key.document_id)
+            for connection, order_ids in orders.items():
+                await wake_refunds(self._parts, connection, order_ids, job_of(""))
 
     async def _signal(self, workflow_id: str, fate: JournalFate) -> None:
         try:
@@ -162,16 +186,25 @@ async def settle_documents(parts: Collaborators, members: Sequence[Member], fate
     """The documents of posted and refused journals."""
     by_reference = {member.reference: member for member in members}
     now = parts.clock()
-    told: dict[State, list[tuple[str, str, str, str]]] = {State.POSTED: [], State.NEEDS_REVIEW: []}
+    told: dict[State, list[tuple[str, str, str, str]]] = {
+        State.POSTED: [],
+        State.REVERSED: [],
+        State.NEEDS_REVIEW: [],
+    }
     for fate in fates:
         key = by_reference[fate.reference].key
         if fate.kind is FateKind.POSTED:
-            told[State.POSTED].append((key.connection, key.kind, key.document_id, _sentence(fate)))
+            state = posted_state(key.purpose)
+            told[state].append((key.connection, key.kind, key.document_id, _sentence(fate)))
         elif fate.kind is FateKind.REFUSED:
             # Its own workflow decides what to do; should that be gone, the document is not forgotten.
             told[State.NEEDS_REVIEW].append((key.connection, key.kind, key.document_id, _sentence(fate)))
     for state, documents in told.items():
         await parts.store.documents.settle_waiting(documents, state=state, at=now)
+
+
+def _workflow_of(key: PostingKey) -> str:
+    return names.document_workflow_id(key.kind, key.connection, key.document_id)
 
 
 def _sentence(fate: JournalFate) -> str:

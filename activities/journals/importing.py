@@ -18,14 +18,14 @@ from activities import epochs
 from activities.access.passage import pass_gate
 from activities.collaborators import Collaborators
 from activities.failures import review
-from activities.heartbeat import beating
+from activities.heartbeat import beating, staying_alive
 from activities.journals.ledgers import ledger_of
 from clients.errors import InDoubt, NotFound, VendorError
 from clients.oracle_fusion import Job
 from clients.oracle_fusion.errors import ENDED_BY_FUSION
 from clients.oracle_fusion.gl_interface import batch_name
 from contracts.journal import Problem
-from contracts.steps import FollowedJob, FollowJob, GroupStep, Submission
+from contracts.steps.groups import FollowedJob, FollowJob, GroupStep, Submission
 from store.rows import Busy, Closed, GroupState, Leased, Marked, Sent
 
 ANSWERED: Final = "answered_at"
@@ -58,7 +58,8 @@ class ImportingActivities:
     @activity.defn(name="submit_group")
     async def submit_group(self, step: GroupStep) -> Submission:
         """Lease, look, mark, send. Any number of times; sends at most once per proof that nothing was sent."""
-        return await pass_gate(self._parts, step.fusion, document(step), partial(self._submit, step))
+        async with staying_alive():
+            return await pass_gate(self._parts, step.fusion, document(step), partial(self._submit, step))
 
     async def _submit(self, step: GroupStep) -> Submission:
         if behind := await self._parts.epochs.behind(step.epoch):

@@ -7,7 +7,7 @@ from activities.orders.facts import LEDGER_LIFE
 from clients.oracle_fusion.models import FusionJournal
 from contracts.journal import FateKind, JournalFate, LedgerFacts
 from contracts.model import Instant
-from contracts.steps import GroupStep
+from contracts.steps.groups import GroupStep
 
 
 @dataclass(frozen=True)

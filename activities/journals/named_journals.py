@@ -1,20 +1,23 @@
-"""A journal that a person names as an order's own is believed once Fusion shows it."""
+"""A journal that a person names as a document's own is believed once Fusion shows it."""
 
 from collections.abc import Iterable
 
 from activities.collaborators import Collaborators
 from activities.failures import review
-from activities.trail import KIND, settle_as_marked
+from activities.journals.staging import posted_state
+from activities.posting.subject import posted_elsewhere
+from activities.trail import settle_as_marked
 from clients.oracle_fusion.models import FusionJournal
 from contracts import names
 from contracts.configuration import Integration
 from contracts.journal import Journal, Problem
-from contracts.steps import VerifyJournal
+from contracts.steps.journals import VerifyJournal
+from mapping.bigcommerce import shows_reversed
+from mapping.deltas import DELTA, REVERSAL
+from store.creating.elsewhere import PostedElsewhere
+from store.outbox.booked import FOLLOWING, in_turn
+from store.outbox.postings import FINAL
 from store.rows import PostingKey
-
-PURPOSE = "sale"
-ORDINAL = 1
-"""A sale is posted once; later versions of an order are documents of their own."""
 
 
 class NamedJournals:
@@ -31,14 +34,16 @@ class NamedJournals:
     async def mark(
         self, wanted: VerifyJournal, found: Iterable[FusionJournal], job: str, *, any_amount: bool = False
     ) -> None:
-        """The order is posted by one of these. A final failure when it is none of them, or another order's.
+        """The document is posted by one of these. A final failure when it is none of them, or another document's.
 
         `any_amount`: they were verified when the person decided; what the store says it meant may be older.
         """
-        document = f"Order {wanted.order_id} ({wanted.connection})"
+        document = names.document_title(wanted.kind, wanted.connection, wanted.order_id)
         journals = self._parts.store.journals
+        known = await self._parts.store.documents.get(wanted.connection, wanted.kind, wanted.order_id)
+        key = await self._meant(wanted, known.parent_id if known else "")
         reference = names.journal_reference(
-            self._integration.tenant, wanted.connection, KIND, wanted.order_id, PURPOSE, ORDINAL
+            key.tenant, key.connection, key.kind, key.document_id, key.purpose, key.ordinal
         )
         intended = None if any_amount else await journals.content(reference)
         journal = _ours(found, intended)
@@ -60,26 +65,20 @@ class NamedJournals:
                     remedy="Name the batch that carries this document, or skip it with a reason.",
                 )
             )
-        fate = await journals.mark_posted(
-            reference,
-            target=journal.name,
-            who=wanted.who,
-            why=wanted.why,
-            now=self._parts.clock(),
-            journal_header_id=journal.header_id,
-            key=PostingKey(
-                tenant=self._integration.tenant,
-                integration=self._integration.id,
-                connection=wanted.connection,
-                fusion=self._integration.fusion,
-                kind=KIND,
-                document_id=wanted.order_id,
-                purpose=PURPOSE,
-                ordinal=ORDINAL,
-            ),
-            fingerprint=wanted.fingerprint,
-            job=job,
-        )
+        try:
+            fate = await journals.mark_posted(
+                reference,
+                target=journal.name,
+                who=wanted.who,
+                why=wanted.why,
+                now=self._parts.clock(),
+                journal_header_id=journal.header_id,
+                key=key,
+                fingerprint=wanted.fingerprint,
+                job=job,
+            )
+        except PostedElsewhere as elsewhere:
+            raise review(posted_elsewhere(document, "journal", elsewhere)) from elsewhere
         await settle_as_marked(
             self._parts,
             self._integration,
@@ -87,7 +86,34 @@ class NamedJournals:
             sentence=fate.sentence,
             named={"journal_name": journal.name},
             job=job,
+            state=posted_state(key.purpose),
         )
+
+    async def _meant(self, wanted: VerifyJournal, parent_id: str) -> PostingKey:
+        """Which journal of the document a person means: the one that did not come about; else the next there is to
+        be."""
+        postings = await self._parts.store.journals.postings_of(wanted.connection, wanted.kind, wanted.order_id)
+        booked = [one for one in postings if one.state in FINAL]
+        followed = sum(one.key.purpose in FOLLOWING for one in booked)
+        missing = [one.key for one in postings if one.state not in FINAL and one.key.ordinal > followed]
+        if missing:
+            return max(missing, key=in_turn)
+        return PostingKey(
+            tenant=self._integration.tenant,
+            integration=self._integration.id,
+            connection=wanted.connection,
+            fusion=self._integration.fusion,
+            kind=wanted.kind,
+            document_id=wanted.order_id,
+            purpose=self._following(wanted) if booked else names.PURPOSES[wanted.kind],
+            ordinal=followed + 1,
+            parent_id=parent_id,
+        )
+
+    def _following(self, wanted: VerifyJournal) -> str:
+        """Of a journal that was posted by hand after others: what the person looked at was cancelled, or edited."""
+        cancelled = wanted.kind == names.ORDER and shows_reversed(wanted.version, self._integration.posting)
+        return REVERSAL if cancelled else DELTA
 
 
 def _ours(journals: Iterable[FusionJournal], intended: Journal | None) -> FusionJournal | None:

@@ -16,7 +16,7 @@ from clients.oracle_fusion.gl_interface import batch_name
 from clients.oracle_fusion.models import FusionJournal, ImportFault, ImportReport
 from contracts.journal import FateKind, Journal, JournalFate, Problem
 from contracts.model import Instant
-from contracts.steps import GroupStep, ImportOutcome, ReadOutcome
+from contracts.steps.groups import GroupStep, ImportOutcome, ReadOutcome
 from store.rows import GroupState
 
 PATIENCE: Final = 60

@@ -13,9 +13,11 @@ from activities.heartbeat import beating
 from activities.journals.closing import fate_events, settle_documents
 from activities.journals.importing import document
 from activities.journals.ledgers import fate_of, ledger_of
+from activities.refunds.telling import tell_related
+from activities.trail import job_of
 from clients.oracle_fusion.gl_interface import batch_name
 from contracts.journal import FateKind
-from contracts.steps import FollowPosting, GroupStep, PostingProgress
+from contracts.steps.groups import FollowPosting, GroupStep, PostingProgress
 
 PATIENCE: Final = 600.0
 """Seconds that the first visit follows. The workflow then pauses and comes back for one look at a time: groups that
@@ -68,6 +70,9 @@ class PostedActivities:
             step.group_id, posted, now, events=fate_events(self._parts, members, posted)
         )
         await settle_documents(self._parts, members, recorded.applied)
+        if len(posted) < len(waiting):
+            done = {fate.reference for fate in recorded.applied}
+            await tell_related(self._parts, (one.key for one in members if one.reference in done), job_of(""))
         return PostingProgress(total=len(ours), unposted=len(waiting) - len(posted))
 
     async def _start_posting(self, step: GroupStep) -> None:

@@ -6,7 +6,7 @@ from temporalio import activity
 
 from activities import epochs
 from activities.collaborators import Collaborators
-from contracts.steps import GroupStep, SealedGroup, SealGroup
+from contracts.steps.groups import GroupStep, SealedGroup, SealGroup
 from store.rows import GroupState
 
 ASKED_AGAIN: Final = 5.0

@@ -8,11 +8,15 @@ from activities.decisions import record_decision
 from activities.failures import explained, review
 from activities.journals.groups import wake_groups
 from activities.posting.subject import posted_elsewhere
-from activities.trail import KIND, event_of, job_of, settle, turn_of
+from activities.refunds.linking import link_journals
+from activities.trail import event_of, job_of, settle, turn_of
+from contracts import names
 from contracts.configuration import Integration
 from contracts.flow import State
 from contracts.journal import FateKind, JournalFate
-from contracts.steps import KnownFate, ReadFate, Settled, SettleDocument, Staged, StageJournal
+from contracts.steps.documents import VERSION_UNKNOWN, Settled, SettleDocument
+from contracts.steps.journals import KnownFate, ReadFate, Staged, StageJournal
+from mapping.deltas import REVERSAL
 from store.creating.creation import CreationRow, CreationState
 from store.creating.elsewhere import PostedElsewhere
 from store.rows import AuditEvent, PostingState
@@ -28,13 +32,13 @@ class StagingActivities:
     @activity.defn(name="stage_journal")
     async def stage_journal(self, wanted: StageJournal) -> Staged:
         """Idempotent on the journal's reference."""
-        with explained(f"Order {wanted.order_id} ({wanted.connection})"):
+        with explained(names.document_title(wanted.kind, wanted.connection, wanted.order_id)):
             try:
                 return await self._stage(wanted)
             except Superseded:
                 return Staged(outcome="superseded", reference=wanted.journal.reference)
             except PostedElsewhere as elsewhere:
-                name = f"Order {wanted.order_id} ({wanted.connection})"
+                name = names.document_title(wanted.kind, wanted.connection, wanted.order_id)
                 raise review(posted_elsewhere(name, "journal", elsewhere)) from elsewhere
 
     async def _stage(self, wanted: StageJournal) -> Staged:
@@ -51,25 +55,41 @@ class StagingActivities:
             integration=integration.id,
             connection=wanted.connection,
             fusion=integration.fusion,
-            kind=KIND,
+            kind=wanted.kind,
             document_id=wanted.order_id,
-            purpose="sale",
+            parent_id=wanted.parent_id,
+            purpose=wanted.purpose,
             ordinal=wanted.ordinal,
             fingerprint=wanted.fingerprint,
+            basis=wanted.sale,
             job=job_of(wanted.job),
             now=self._parts.clock(),
-            turn=turn_of(wanted.connection, wanted.order_id, wanted.decided_at),
+            turn=turn_of(wanted.connection, wanted.order_id, wanted.decided_at, kind=wanted.kind),
             event=self._staged_event(integration, wanted),
         )
+        if staged.outcome == "edited_after_posting" and await self._may_follow(wanted, staged):
+            staged = staged.model_copy(update={"outcome": "in_group"})
         # An attempt that staged it may have died before its row or its wake-up: each is made good here.
         if staged.outcome in ("staged", "unchanged"):
+            if wanted.parent_id:
+                await link_journals(
+                    self._parts, integration, wanted.connection, wanted.parent_id, wanted.journal.reference
+                )
             await self._record_staged(integration, wanted, new=staged.outcome == "staged")
         if staged.outcome in ("staged", "unchanged", "in_group"):
             await wake_groups(self._parts, integration, wanted.journal.ledger, wanted.journal.journal_source)
         fate = staged.fate if staged.outcome == "fated" else await journals.fate(wanted.journal.reference)
         if staged.outcome in ("fated", "unchanged") and fate and fate.kind is FateKind.POSTED:
-            await self._settle(integration, wanted, State.POSTED, _posted(fate))
+            await self._settle(integration, wanted, posted_state(wanted.purpose), posted_sentence(fate))
         return staged
+
+    async def _may_follow(self, wanted: StageJournal, staged: Staged) -> bool:
+        """An older version of the order arrived in the ledger while this one was mapped: once the order is looked at
+        again, the difference follows it, and nobody is asked. What nobody knows the version of is for a person."""
+        if wanted.kind != names.ORDER or wanted.purpose != names.SALE or staged.fate is None:
+            return False
+        there = await self._parts.store.journals.posting(staged.reference)
+        return there is not None and bool(there.fingerprint)
 
     @activity.defn(name="read_fate")
     async def read_fate(self, wanted: ReadFate) -> KnownFate:
@@ -97,11 +117,15 @@ class StagingActivities:
         # A person may skip what is in Fusion (an edit settled by hand), nobody what is on its way there.
         if standing and wanted.state == "skipped" and not (wanted.who and standing.fate):
             return withdrawn
-        known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
+        if standing and wanted.state in ("posted", "reversed") and not standing.fate:
+            return withdrawn
+        known = await self._parts.store.documents.get(wanted.connection, wanted.kind, wanted.order_id)
         await settle(
             self._parts,
             integration,
             wanted.order_id,
+            kind=wanted.kind,
+            parent_id=wanted.parent_id,
             state=State(wanted.state),
             reason=wanted.sentence,
             modified_at=wanted.modified_at or (known.modified_at if known else self._parts.clock()),
@@ -109,11 +133,13 @@ class StagingActivities:
             problems=wanted.problems,
             job=wanted.job,
             decided_by=wanted.who,
-            turn=turn_of(wanted.connection, wanted.order_id, wanted.decided_at),
+            decided_version=(wanted.version or VERSION_UNKNOWN) if wanted.who else "",
+            turn=turn_of(wanted.connection, wanted.order_id, wanted.decided_at, kind=wanted.kind),
             event=event_of(
                 self._parts,
                 integration,
                 wanted.order_id,
+                kind=wanted.kind,
                 action=wanted.state,
                 sentence=wanted.sentence,
                 details={
@@ -128,6 +154,7 @@ class StagingActivities:
                 self._parts,
                 integration,
                 wanted.order_id,
+                of=wanted.kind,
                 kind="skip",
                 who=wanted.who,
                 why=wanted.why,
@@ -138,20 +165,26 @@ class StagingActivities:
     async def _withdraw(self, wanted: SettleDocument) -> Settled:
         """A version that waits must not be posted any more; what is on its way, or there, cannot be called back."""
         journals, creations = self._parts.store.journals, self._parts.store.creations
-        turn = turn_of(wanted.connection, wanted.order_id, wanted.decided_at)
-        for posting in await journals.postings_of(wanted.connection, KIND, wanted.order_id):
+        turn = turn_of(wanted.connection, wanted.order_id, wanted.decided_at, kind=wanted.kind)
+        standing: list[Staged] = []
+        for posting in await journals.postings_of(wanted.connection, wanted.kind, wanted.order_id):
             if not await journals.withdraw(posting.reference, turn=turn):
                 fate = await journals.fate(posting.reference)
-                standing = Staged(outcome="fated" if fate else "in_group", reference=posting.reference, fate=fate)
-                return Settled(standing=standing)
-        for creation in await creations.creations_of(wanted.connection, KIND, wanted.order_id):
+                standing.append(Staged(outcome="fated" if fate else "in_group", reference=posting.reference, fate=fate))
+        if standing:
+            # What is on its way comes before what is there: only that can still become something else.
+            return Settled(standing=next((one for one in standing if not one.fate), standing[-1]))
+        created: list[Settled] = []
+        for creation in await creations.creations_of(wanted.connection, wanted.kind, wanted.order_id):
             skipped, by_person = wanted.state == "skipped", bool(wanted.who)
             if not await creations.withdraw(creation.reference, skipped=skipped, by_person=by_person, turn=turn):
-                return _standing(creation, parks=wanted.state == "needs_review")
-        return Settled()
+                created.append(_standing(creation, parks=wanted.state == "needs_review"))
+        # A refund is two of them, and the second may be on its way while the first is there.
+        open_ones = (one for one in created if one.standing and not one.standing.fate)
+        return next(open_ones, created[-1] if created else Settled())
 
     async def _record_staged(self, integration: Integration, wanted: StageJournal, *, new: bool) -> None:
-        known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
+        known = await self._parts.store.documents.get(wanted.connection, wanted.kind, wanted.order_id)
         if new or known is None or (known.state, known.fingerprint) != (State.WAITING_IMPORT, wanted.fingerprint):
             await self._settle(integration, wanted, State.WAITING_IMPORT, f"staged as {wanted.journal.reference}")
 
@@ -161,6 +194,7 @@ class StagingActivities:
             self._parts,
             integration,
             wanted.order_id,
+            kind=wanted.kind,
             action="staged",
             sentence=f"{journal.total} {journal.currency} for {journal.accounting_date} ({journal.date_reason})",
             details={
@@ -178,12 +212,14 @@ class StagingActivities:
             self._parts,
             integration,
             wanted.order_id,
+            kind=wanted.kind,
+            parent_id=wanted.parent_id,
             state=state,
             reason=reason,
             modified_at=wanted.modified_at,
             fingerprint=wanted.fingerprint,
             job=wanted.job,
-            turn=turn_of(wanted.connection, wanted.order_id, wanted.decided_at),
+            turn=turn_of(wanted.connection, wanted.order_id, wanted.decided_at, kind=wanted.kind),
         )
 
 
@@ -205,5 +241,11 @@ def _standing(creation: CreationRow, *, parks: bool) -> Settled:
     return Settled(standing=Staged(outcome="fated", reference=reference, fate=fate))
 
 
-def _posted(fate: JournalFate) -> str:
+def posted_state(purpose: str) -> State:
+    """Of a document whose newest journal is posted."""
+    return State.REVERSED if purpose == REVERSAL else State.POSTED
+
+
+def posted_sentence(fate: JournalFate) -> str:
+    """What became of a posted journal."""
     return f"posted in {fate.period} as {fate.journal_name}" if fate.period else fate.sentence

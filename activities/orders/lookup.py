@@ -12,12 +12,12 @@ from temporalio import activity
 from activities.access.passage import pass_gate
 from activities.collaborators import Collaborators
 from activities.failures import review
-from activities.orders.facts import ABSENT_RATE_LIFE, LEDGER_LIFE, PERIODS_LIFE, RATE_LIFE, periods_key
+from activities.orders.facts import ABSENT_RATE_LIFE, LEDGER_LIFE, PERIODS_LIFE, RATE_LIFE, ReferenceFacts, periods_key
 from clients.oracle_fusion.reference_data import GENERAL_LEDGER, RECEIVABLES
 from contracts.configuration import Books, Integration
 from contracts.journal import LedgerFacts, Period, Problem
-from contracts.sale import OrderSnapshot, Sale
-from contracts.steps import CachedLookups, LookupFor, Lookups
+from contracts.sale import Sale
+from contracts.steps.documents import CachedLookups, LookupFor, Lookups, Target
 from mapping.books import billed_in_receivables, books_of, needs_conversion
 from mapping.dates import Recognised, recognition
 
@@ -41,7 +41,7 @@ class LookupActivities:
             return CachedLookups(problems=(books,))
         if wanted.fresh:
             return CachedLookups(fusion=integration.fusion)
-        return CachedLookups(fusion=integration.fusion, lookups=self._warm(integration, books, wanted.snapshot))
+        return CachedLookups(fusion=integration.fusion, lookups=self._warm(wanted, integration, books))
 
     @activity.defn(name="lookup")
     async def lookup(self, wanted: LookupFor) -> Lookups:
@@ -60,20 +60,24 @@ class LookupActivities:
 
     async def _look_up(self, wanted: LookupFor, integration: Integration, books: Books) -> Lookups:
         ledger = await self._ledger(integration.fusion, books.ledger)
-        application = closing_application(integration, wanted.snapshot.sale)
+        application = closing_application(integration, wanted.snapshot.sale, wanted.target)
         periods = await self._periods(integration.fusion, ledger, application, fresh=wanted.fresh)
-        available = await self._rate(integration, books, ledger, wanted.snapshot, fresh=wanted.fresh)
+        available = await self._rate(wanted, integration, books, ledger)
         return Lookups(ledger=ledger, periods=periods, rate_available=available, looked_up_at=self._parts.clock())
 
-    def _warm(self, integration: Integration, books: Books, snapshot: OrderSnapshot) -> Lookups | None:
+    def _warm(self, wanted: LookupFor, integration: Integration, books: Books) -> Lookups | None:
         facts = self._parts.facts
         ledger: LedgerFacts | None = facts.get((integration.fusion, "ledger", books.ledger))
         if ledger is None:
             return None
         periods: tuple[Period, ...] | None = facts.get(
-            periods_key(integration.fusion, ledger.ledger_id, closing_application(integration, snapshot.sale))
+            periods_key(
+                integration.fusion,
+                ledger.ledger_id,
+                closing_application(integration, wanted.snapshot.sale, wanted.target),
+            )
         )
-        key = _rate_key(integration, books, ledger, snapshot)
+        key = _rate_key(wanted, integration, books, ledger)
         available = SAME_CURRENCY if key is None else facts.get(key)
         if periods is None or available is None:
             return None
@@ -94,20 +98,18 @@ class LookupActivities:
         )
         return periods
 
-    async def _rate(
-        self, integration: Integration, books: Books, ledger: LedgerFacts, snapshot: OrderSnapshot, *, fresh: bool
-    ) -> bool:
-        key = _rate_key(integration, books, ledger, snapshot)
+    async def _rate(self, wanted: LookupFor, integration: Integration, books: Books, ledger: LedgerFacts) -> bool:
+        key = _rate_key(wanted, integration, books, ledger)
         if key is None:
             return SAME_CURRENCY
 
         async def exists() -> bool:
             rate = await self._parts.fusions[integration.fusion].conversion_rate(
-                books.currency, ledger.currency, books.conversion_type or "", _recognised(integration, snapshot)
+                books.currency, ledger.currency, books.conversion_type or "", _rate_day(wanted, integration)
             )
             return rate is not None
 
-        available: bool = await self._known(key, exists, RATE_LIFE, absent_life=ABSENT_RATE_LIFE, fresh=fresh)
+        available: bool = await self._known(key, exists, RATE_LIFE, absent_life=ABSENT_RATE_LIFE, fresh=wanted.fresh)
         return available
 
     async def _known(
@@ -134,19 +136,32 @@ class LookupActivities:
             return known
 
 
-def closing_application(integration: Integration, sale: Sale) -> int:
+def closing_application(integration: Integration, sale: Sale, target: Target = "") -> int:
     """The application whose periods decide on which day the sale can be booked."""
-    return RECEIVABLES if billed_in_receivables(sale.channel, integration) else GENERAL_LEDGER
+    return RECEIVABLES if billed_in_receivables(sale.channel, integration, target) else GENERAL_LEDGER
 
 
-def _recognised(integration: Integration, snapshot: OrderSnapshot) -> date:
-    """The store-local day of the recognition event; while that is still to come, no rate is needed and any day does."""
-    found = recognition(snapshot.sale, integration.posting)
-    return found.on if isinstance(found, Recognised) else snapshot.sale.placed_at.date()
+def learn_lookups(
+    facts: ReferenceFacts, integration: Integration, sale: Sale, lookups: Lookups, target: Target = ""
+) -> None:
+    """Another worker may have asked Fusion: what it learned is warm here from now on."""
+    ledger = lookups.ledger
+    facts.learn((integration.fusion, "ledger", ledger.ledger), ledger, LEDGER_LIFE)
+    periods = periods_key(integration.fusion, ledger.ledger_id, closing_application(integration, sale, target))
+    facts.learn(periods, lookups.periods, PERIODS_LIFE)
 
 
-def _rate_key(integration: Integration, books: Books, ledger: LedgerFacts, snapshot: OrderSnapshot) -> Hashable | None:
-    if not needs_conversion(snapshot.sale, ledger) or not books.conversion_type:
+def _rate_day(wanted: LookupFor, integration: Integration) -> date:
+    """The store-local day of the recognition event, where no other day is wanted; while that is still to come, no rate
+    is needed and any day does."""
+    if wanted.rate_day is not None:
+        return wanted.rate_day
+    found = recognition(wanted.snapshot.sale, integration.posting)
+    return found.on if isinstance(found, Recognised) else wanted.snapshot.sale.placed_at.date()
+
+
+def _rate_key(wanted: LookupFor, integration: Integration, books: Books, ledger: LedgerFacts) -> Hashable | None:
+    if not needs_conversion(wanted.snapshot.sale, ledger) or not books.conversion_type:
         return None
     return (
         integration.fusion,
@@ -154,5 +169,5 @@ def _rate_key(integration: Integration, books: Books, ledger: LedgerFacts, snaps
         books.currency,
         ledger.currency,
         books.conversion_type,
-        _recognised(integration, snapshot),
+        _rate_day(wanted, integration),
     )

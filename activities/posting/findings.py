@@ -11,7 +11,7 @@ from activities.posting.resource import Document, Hit, Resource
 from activities.posting.subject import LONGEST_SENTENCE, Subject
 from contracts.journal import Problem
 from contracts.model import Instant
-from contracts.steps import Created
+from contracts.steps.documents import Created
 from store.creating.creation import CreationRow, Intent
 
 
@@ -29,7 +29,7 @@ class Findings(Generic[Document, Hit]):
     async def found(self, hit: Hit, fingerprint: str, *, created: bool = False) -> Created:
         """It is there as the version of `fingerprint` meant it: `created` by this send, or found by its reference."""
         seen = self.resource.seen(hit)
-        sentence = f"{seen.sentence} created" if created else f"{seen.sentence} found by its reference"
+        sentence = self.subject.created(seen) if created else f"{seen.sentence} found by its reference"
         recorded = await self.creations.found(
             self.subject.reference,
             target_id=seen.target_id,
@@ -127,6 +127,7 @@ class Findings(Generic[Document, Hit]):
             fingerprint=self.subject.fingerprint,
             job=self.subject.job,
             content=self.resource.dump(document),
+            given=self.subject.given,
         )
 
     def posted(self, row: CreationRow) -> Created:

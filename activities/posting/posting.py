@@ -3,6 +3,7 @@
     intent   written before anything is sent, unique on the reference
     lease    one attempt at a time may send
     look     every attempt, the first too; what is there is adopted when it agrees, else a person looks
+    check    what the ERP says of itself must let it be created; else a person is told everything that does not fit
     mark     durable, right before the request, while the lease holds by the clock
     send     its deadline ends with the lease
     confirm  what the ERP answered is read back and compared
@@ -23,7 +24,7 @@ from activities.posting.resource import Document, Hit
 from activities.posting.subject import posted_elsewhere
 from clients.errors import BadAnswer, InDoubt, NotFound, Resolution, VendorError
 from contracts.model import Frozen, Instant
-from contracts.steps import Created
+from contracts.steps.documents import Created
 from store.creating.creation import CreationRow, CreationState, Declaration, Ended, Granted, Occupied, Unresolved
 from store.creating.elsewhere import PostedElsewhere
 from store.epochs import StoreBehind
@@ -71,7 +72,7 @@ class Posting(Findings[Document, Hit]):
                 declaration=self.subject.declaration,
                 event=self.subject.event(
                     "intended",
-                    f"{self.subject.what} over {intent.total:f} {intent.currency}",
+                    self.subject.intended(intent),
                     self.subject.mapped,
                 ),
                 declared=self.subject.declared(),
@@ -149,7 +150,28 @@ class Posting(Findings[Document, Hit]):
         if row.sends and await self._overdue(row):
             await self.creations.release(self.subject.reference, self.token)
             return await self._unknown(row)
+        if not row.sends:
+            unfit = await self._unfit(document)
+            if unfit is not None:
+                return unfit
         return await self._send(document, until)
+
+    async def _unfit(self, document: Document) -> Created | None:
+        """What the ERP's own description refuses is not sent: a person is told all of it at once."""
+        try:
+            await self.resource.check(document)
+            return None
+        except VendorError as refusal:
+            await self.creations.release(self.subject.reference, self.token)
+            if refusal.resolution is not Resolution.REVIEW:
+                raise
+            return await self.review(self.subject.unfit(refusal), {"messages": list(refusal.messages)})
+        except ValueError as error:
+            await self.creations.release(self.subject.reference, self.token)
+            return await self.review(self.subject.cannot_be_carried(error))
+        except BaseException:
+            await self.creations.release(self.subject.reference, self.token)
+            raise
 
     async def _send(self, document: Document, until: datetime) -> Created:
         reference, later = self.subject.reference, until + self.subject.settle

@@ -81,6 +81,13 @@ class Resource(Protocol[Document, Hit]):
         """
         ...
 
+    async def check(self, document: Document) -> None:
+        """Whether the vendor would take it, as far as the vendor's own description says. Nothing is sent.
+
+        Raises a `VendorError` with everything that does not fit, `ValueError` when the resource cannot carry it.
+        """
+        ...
+
     async def create(self, document: Document, *, ends: float) -> Hit:
         """Send it once. Nothing may go out after `ends`, a moment of the event loop's clock.
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from activities.posting.resource import Seen
 from clients.errors import VendorError
 from contracts.journal import Problem
-from store.creating.creation import CreationRow, Declaration
+from store.creating.creation import CreationRow, Declaration, Intent
 from store.creating.elsewhere import PostedElsewhere
 from store.rows import AuditEvent, PostingKey
 from store.turns import Turn
@@ -57,6 +57,16 @@ class Subject:
     open_since: datetime | None = None
     """Since when its flow knows that something may be on its way."""
     declaration: Declaration | None = None
+    given: tuple[str, ...] = ()
+    """References of what refunds of the order took back, which it reckons with (`store.creating.giving_way`)."""
+
+    def intended(self, intent: Intent) -> str:
+        """What the audit trail tells of an intent."""
+        return f"{self.what} over {intent.total:f} {intent.currency}"
+
+    def created(self, seen: Seen) -> str:
+        """What the audit trail tells of a send that ended well."""
+        return f"{seen.sentence} created"
 
     def event(self, action: str, sentence: str, details: Mapping[str, Any] | None = None) -> AuditEvent:
         return self.tell(action, sentence[:LONGEST_SENTENCE], {"reference": self.reference, **(details or {})})
@@ -135,6 +145,14 @@ class Subject:
             code=REFUSED,
             sentence=f"{self.name}: {self.vendor} refused its {self.what}: {told}"[:LONGEST_SENTENCE],
             remedy=f"{refusal.remedy} Nothing of it was created.",
+        )
+
+    def unfit(self, refusal: VendorError) -> Problem:
+        told = " / ".join(dict.fromkeys(refusal.messages)) or refusal.sentence
+        return Problem(
+            code=CANNOT,
+            sentence=f"{self.name}: its {self.what} does not fit what {self.vendor} takes: {told}"[:LONGEST_SENTENCE],
+            remedy=f"{refusal.remedy} Nothing was sent.",
         )
 
     def cannot_be_carried(self, error: ValueError) -> Problem:

@@ -10,6 +10,7 @@ from activities import epochs
 from activities.access.passage import pass_gate
 from activities.collaborators import Collaborators
 from activities.failures import explained
+from activities.heartbeat import staying_alive
 from activities.posting.posting import Posting
 from activities.posting.resource import Facts, Home, Seen
 from activities.posting.subject import Subject
@@ -24,7 +25,8 @@ from contracts import names
 from contracts.configuration import Integration, ReceivableBooks
 from contracts.flow import State
 from contracts.receivable import NUMBER_LENGTH, Invoice
-from contracts.steps import Created, PostInvoice
+from contracts.steps.documents import Created
+from contracts.steps.receivables import PostInvoice
 from store.creating.creation import Declaration
 from store.rows import AuditEvent, CrossReference, PostingKey
 from store.turns import Superseded
@@ -76,6 +78,9 @@ class Invoices:
         if found or not thorough or document.home == "cross_reference":
             return found
         return await self._fusion.find_invoices(document.model_copy(update={"home": "cross_reference"}), books)
+
+    async def check(self, document: Invoice) -> None:
+        await self._fusion.check_invoice(document, books_for(document, self._integration))
 
     async def create(self, document: Invoice, *, ends: float) -> FoundInvoice:
         return await self._fusion.create_invoice(document, books_for(document, self._integration), ends=ends)
@@ -189,9 +194,9 @@ class ReceivablesActivities:
                 posting = Posting(self._parts, resource, subject)
                 return await (posting.resolve() if wanted.invoice is None else posting.create(wanted.invoice))
 
-            created = await self._with_doubt(
-                wanted, subject, await pass_gate(self._parts, integration.fusion, name, post)
-            )
+            async with staying_alive():
+                posted = await pass_gate(self._parts, integration.fusion, name, post)
+            created = await self._with_doubt(wanted, subject, posted)
             try:
                 await self._settle(integration, wanted, created)
             except Superseded:

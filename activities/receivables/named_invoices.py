@@ -14,7 +14,7 @@ from clients.oracle_fusion.models import FoundInvoice
 from contracts.configuration import Integration
 from contracts.journal import Problem
 from contracts.receivable import Invoice
-from contracts.steps import VerifyJournal
+from contracts.steps.journals import VerifyJournal
 from store.creating.creation import CreationRow, CreationState
 from store.creating.elsewhere import PostedElsewhere
 

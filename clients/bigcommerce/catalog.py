@@ -51,19 +51,28 @@ class Categories:
         read: dict[str, tuple[float, tuple[int, ...]]] = {}
         for start in range(0, len(product_ids), _CHUNK):
             chunk = product_ids[start : start + _CHUNK]
-            rows = await self._reader.rows_v3(
+            rows = self._reader.every_v3(
                 "v3/catalog/products",
                 CatalogProduct,
                 subject="product categories",
+                key=lambda row: row.id,
                 params={"id:in": ",".join(chunk), "include_fields": "categories"},
             )
-            found = {str(row.id): row.categories for row in rows}
+            found = {str(row.id): row.categories async for row in rows}
             read.update({one: (read_at, found.get(one, ())) for one in chunk})
         return read
 
+    async def every(self) -> tuple[Category, ...]:
+        """All categories of all trees, read anew, by id."""
+        async with self._turn:
+            await self._read_tree()
+            return tuple(self._tree[one] for one in sorted(self._tree))
+
     async def _read_tree(self) -> None:
-        rows = await self._reader.rows_v3("v3/catalog/trees/categories", Category, subject="the category tree")
-        self._tree = {row.category_id: row for row in rows}
+        rows = self._reader.every_v3(
+            "v3/catalog/trees/categories", Category, subject="the category tree", key=lambda row: row.category_id
+        )
+        self._tree = {row.category_id: row async for row in rows}
         self._tree_read_at = self._clock()
 
     def _paths(self, categories: Iterable[int]) -> tuple[str, ...]:

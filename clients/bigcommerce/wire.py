@@ -1,13 +1,17 @@
 """The vendor's habits on the wire: error bodies, rate limit headers, pages of V2 and V3, rows as models."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from typing import Any, Final, TypeVar
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, Generic, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from clients.errors import Rejected
+from clients.errors import BadAnswer, Rejected, Unavailable
 from clients.http import Explanation, VendorHttp, explain, parsed
 from clients.limiter import Allowance
 from clients.redaction import plain
@@ -15,16 +19,42 @@ from clients.redaction import plain
 DEFAULT_PAGE: Final = 50
 """BigCommerce: the size of a V2 page when `limit` is not understood."""
 
+SECOND: Final = timedelta(seconds=1)
+"""BigCommerce: dates have whole seconds, and whether a filter means "at" or only "after" is not said."""
+ROUNDS: Final = 30
+"""How often the pages of a list that nobody sorts are read, until they have shown every row."""
+
+_EMAIL: Final = re.compile(r"[^\s@<>\"']+@[^\s@<>\"',;]+")
+
 Params = Mapping[str, str | int | bool]
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
+@dataclass(frozen=True)
+class Page(Generic[_Model]):
+    """A page of a V3 list. `total` and `pages` are of everything that was asked for; None when it is not said."""
+
+    rows: list[_Model]
+    total: int | None
+    pages: int | None
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is left behind this page, when it is the first."""
+        return not self.rows or (self.total is not None and self.total <= len(self.rows))
+
+
 def read_error(response: httpx.Response) -> Explanation:
-    """What an error says. Never raises.
+    """What an error says, without the e-mail addresses of customers. Never raises.
 
     BigCommerce: V2 answers a list `[{status, message}]`, V3 an object `{status, title, errors}`, sometimes wrapped in
-    `data`, and a missing or malformed token gets plain text.
+    `data`, a batch of variants a list in `batch_errors`, and a missing or malformed token gets plain text.
     """
+    told = _told(response)
+    return Explanation(tuple(_EMAIL.sub("[e-mail]", one) for one in told.messages), told.code)
+
+
+def _told(response: httpx.Response) -> Explanation:
     body = parsed(response)
     if isinstance(body, Mapping) and isinstance(body.get("data"), list):
         body = body["data"]
@@ -32,6 +62,8 @@ def read_error(response: httpx.Response) -> Explanation:
         fields = tuple(plain(f"{name}: {what}") for name, what in body["errors"].items() if isinstance(what, str))
         told = explain(response)
         return Explanation((*told.messages, *fields), told.code)
+    if isinstance(body, Mapping) and isinstance(body.get("batch_errors"), list):
+        return Explanation(said_in(body["batch_errors"]))
     if isinstance(body, list):
         entries = [entry for entry in body if isinstance(entry, Mapping)]
         said = [
@@ -116,43 +148,168 @@ class Reader:
 
     async def page_v2(self, path: str, *, subject: str, params: Params) -> list[Any]:
         """One page of a V2 list, empty for 204."""
-        try:
-            body = await self._http.read(path, subject=subject, params={**params, "limit": self._page_size})
-        except Rejected as refused:
-            if refused.status != httpx.codes.REQUEST_ENTITY_TOO_LARGE or self._page_size <= DEFAULT_PAGE:
-                raise
-            self._page_size = DEFAULT_PAGE
-            body = await self._http.read(path, subject=subject, params={**params, "limit": self._page_size})
+        body = await self._limited(path, subject, params)
         if body is None:
             return []
         if not isinstance(body, list):
             raise self._http.bad_answer(subject, "it is not a list")
         return body
 
+    async def _limited(self, path: str, subject: str, params: Params) -> Any:
+        """A page of the size we like, or of the shop's own where it refuses that (413)."""
+        try:
+            return await self._http.read(path, subject=subject, params={**params, "limit": self._page_size})
+        except Rejected as refused:
+            if refused.status != httpx.codes.REQUEST_ENTITY_TOO_LARGE or self._page_size <= DEFAULT_PAGE:
+                raise
+            self._page_size = DEFAULT_PAGE
+            return await self._http.read(path, subject=subject, params={**params, "limit": self._page_size})
+
+    @property
+    def page_size(self) -> int:
+        """Rows on a page, at most."""
+        return self._page_size
+
     async def rows_v3(
         self, path: str, model: type[_Model], *, subject: str, params: Params | None = None, paged: bool = True
     ) -> list[_Model]:
         """A whole V3 list by `meta.pagination`. `paged=False` for resources that have no pages."""
-        rows: list[_Model] = []
+        pages = self.pages_v3(path, model, subject=subject, params=params, paged=paged)
+        return [row async for page in pages for row in page]
+
+    async def pages_v3(
+        self, path: str, model: type[_Model], *, subject: str, params: Params | None = None, paged: bool = True
+    ) -> AsyncIterator[list[_Model]]:
+        """The pages of a V3 list, one request each."""
         page = 1
         while True:
             asked = {**(params or {}), "page": page, "limit": self._page_size} if paged else dict(params or {})
             body = await self._http.read(path, subject=subject, params=asked)
             if body is None:
-                return rows
+                return
             if not isinstance(body, Mapping) or not isinstance(body.get("data"), list):
                 raise self._http.bad_answer(subject, "it is not a list in `data`")
-            rows.extend(self.model(model, row, subject) for row in body["data"])
+            yield [self.model(model, row, subject) for row in body["data"]]
             if not paged or not body["data"] or page >= _total_pages(body):
-                return rows
+                return
             page += 1
+
+    async def page_v3(
+        self, path: str, model: type[_Model], *, subject: str, params: Params | None = None, page: int = 1
+    ) -> Page[_Model]:
+        """One page of a V3 list, empty for 204."""
+        return self.page_of(await self._limited(path, subject, {**(params or {}), "page": page}), model, subject)
+
+    def page_of(self, body: Any, model: type[_Model], subject: str) -> Page[_Model]:
+        """The rows of a V3 list and how many there are, from a body; no body is an empty page."""
+        if body is None:
+            return Page([], 0, 0)
+        if not isinstance(body, Mapping) or not isinstance(body.get("data"), list):
+            raise self._http.bad_answer(subject, "it is not a list in `data`")
+        counted = _pagination(body)
+        return Page(
+            [self.model(model, row, subject) for row in body["data"]],
+            _number(counted.get("total")),
+            _number(counted.get("total_pages")),
+        )
+
+    async def every_v3(
+        self,
+        path: str,
+        model: type[_Model],
+        *,
+        subject: str,
+        key: Callable[[_Model], Hashable],
+        params: Params | None = None,
+    ) -> AsyncIterator[_Model]:
+        """Every row of a V3 list that cannot be sorted, once, in no order.
+
+        Nobody promises that such a list has one order from page to page: a row may be on two of them, and then another
+        is on none. So the pages are read again until as many rows were seen as the shop counts; when it counts
+        otherwise than before, rows came or went, and those seen so far prove nothing. Keeps keys, no rows. Raises
+        `Unavailable` when rows come and go all the time, `BadAnswer` when they never become complete all the same.
+        """
+        told, proved = set[Hashable](), set[Hashable]()
+        total, moved = -1, False
+        for _ in range(ROUNDS):
+            page = 1
+            while True:
+                found = await self.page_v3(path, model, subject=subject, params=params, page=page)
+                if found.total != total:
+                    moved = moved or total >= 0
+                    total = -1 if found.total is None else found.total
+                    proved.clear()
+                for row in found.rows:
+                    proved.add(key(row))
+                    if key(row) not in told:
+                        told.add(key(row))
+                        yield row
+                if found.total is not None and len(proved) >= found.total:
+                    return
+                if not found.rows or page >= (found.pages or 1):
+                    break
+                page += 1
+            if found.total is None:
+                return
+        if moved:
+            raise Unavailable(
+                self._http.connection,
+                f"{self._http.vendor} ({self._http.connection}) changed {subject} all the time that it was read.",
+            )
+        raise self._http.bad_answer(subject, "its pages never showed as many rows as it counts")
+
+    def ignored(self, subject: str, what: str) -> BadAnswer:
+        """BigCommerce: a filter that is not understood is ignored in silence, and everything comes back."""
+        return BadAnswer(
+            self._http.connection,
+            f"{self._http.vendor} ({self._http.connection}) answered for {subject}, but ignored {what}.",
+        )
+
+    async def document_v3(self, path: str, model: type[_Model], *, subject: str) -> _Model | None:
+        """One V3 document; `None` for 204. Raises `BadAnswer` when it is not one."""
+        body = await self._http.read(path, subject=subject)
+        if body is None:
+            return None
+        if not isinstance(body, Mapping) or not isinstance(body.get("data"), Mapping):
+            raise self._http.bad_answer(subject, "there is no `data` in it")
+        return self.model(model, body["data"], subject)
+
+
+def said_in(errors: object) -> tuple[str, ...]:
+    """The sentences in the `errors` of a V3 answer: an object of fields, an error, or a list of either."""
+    if isinstance(errors, list | tuple):
+        return tuple(dict.fromkeys(sentence for entry in errors for sentence in said_in(entry)))
+    if isinstance(errors, str):
+        return tuple(filter(None, [plain(errors)]))
+    if not isinstance(errors, Mapping):
+        return ()
+    if "title" in errors or "errors" in errors:
+        return tuple(dict.fromkeys((*said_in(errors.get("title")), *said_in(errors.get("errors")))))
+    return tuple(plain(f"{name}: {what}") for name, what in errors.items() if isinstance(what, str))
+
+
+def iso(moment: datetime) -> str:
+    """A moment as V3 filters take it: whole seconds, with its offset."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def number(value: Decimal) -> int | float:
+    """A number as V3 takes it: no text."""
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _pagination(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    meta = body.get("meta")
+    pagination = meta.get("pagination") if isinstance(meta, Mapping) else None
+    return pagination if isinstance(pagination, Mapping) else {}
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _total_pages(body: Mapping[str, Any]) -> int:
-    meta = body.get("meta")
-    pagination = meta.get("pagination") if isinstance(meta, Mapping) else None
-    total = pagination.get("total_pages") if isinstance(pagination, Mapping) else None
-    return total if isinstance(total, int) else 1
+    return _number(_pagination(body).get("total_pages")) or 1
 
 
 async def together(*calls: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:

@@ -1,6 +1,8 @@
 """Oracle Fusion Cloud ERP over REST: reference data, journal import, journals read back, invoices in Receivables."""
 
 from clients.oracle_fusion.client import FusionClient
+from clients.oracle_fusion.collection import Collection
+from clients.oracle_fusion.described import ResourceFacts
 from clients.oracle_fusion.models import (
     BillToSite,
     BusinessUnit,
@@ -15,10 +17,12 @@ from clients.oracle_fusion.models import (
     JobState,
     Pod,
 )
+from clients.oracle_fusion.windows import Window
 
 __all__ = [
     "BillToSite",
     "BusinessUnit",
+    "Collection",
     "CombinationState",
     "Description",
     "FoundInvoice",
@@ -30,4 +34,6 @@ __all__ = [
     "Job",
     "JobState",
     "Pod",
+    "ResourceFacts",
+    "Window",
 ]

@@ -143,10 +143,17 @@ def _journal_columns(
 
 
 def _line_columns(journal: Journal, line: JournalLine, number: int) -> dict[str, str]:
+    """Descriptions are for people, and reports cut them; import references carry the same facts one by one: which line
+    of the order it is, and which rule of which version of the mapping set chose its account (none: suspense)."""
     columns = {f"SEGMENT{position}": value for position, value in enumerate(line.segments, start=1)}
     columns["ENTERED_DR" if line.debit else "ENTERED_CR"] = _amount(line.debit or line.credit)
     columns["REFERENCE10"] = one_line(line.description, _DESCRIPTION_LENGTH)
     columns["REFERENCE22"] = str(number)
+    columns["REFERENCE23"] = one_line(line.source_key, _DESCRIPTION_LENGTH)
+    chosen = line.rule
+    columns["REFERENCE24"] = chosen.mapping_set if chosen else journal.mapping_set
+    columns["REFERENCE25"] = str(chosen.version if chosen else journal.mapping_version)
+    columns["REFERENCE26"] = chosen.rule if chosen else ""
     return columns
 
 

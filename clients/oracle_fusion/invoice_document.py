@@ -97,7 +97,7 @@ def found_invoice(row: Row, books: ReceivableBooks | None = None) -> FoundInvoic
         purchase_order=text(row, "PurchaseOrder"),
         comments=text(row, "Comments"),
         created_at=instant(row, "CreationDate"),
-        distributions=tuple(_found_distribution(one) for one in _children(row, DISTRIBUTIONS)),
+        distributions=tuple(_found_distribution(one) for one in child_rows(row, DISTRIBUTIONS)),
     )
 
 
@@ -126,8 +126,8 @@ def _line(line: InvoiceLine) -> dict[str, Any]:
     return {
         "LineNumber": line.number,
         "Description": line.description,
-        "Quantity": _number(line.quantity),
-        "UnitSellingPrice": _number(line.unit_price),
+        "Quantity": json_number(line.quantity),
+        "UnitSellingPrice": json_number(line.unit_price),
     }
 
 
@@ -137,7 +137,7 @@ def _tax_line(line: InvoiceLine) -> dict[str, Any]:
     return {
         "TaxRegimeCode": line.tax.regime,
         "TaxRateCode": line.tax.rate_code,
-        "TaxAmount": _number(line.amount),
+        "TaxAmount": json_number(line.amount),
     }
 
 
@@ -168,12 +168,12 @@ def _distribution(account_class: str, segments: Sequence[str], amount: Decimal, 
     return {
         "AccountClass": account_class,
         "AccountCombination": separator.join(segments),
-        "Amount": _number(amount),
+        "Amount": json_number(amount),
         "Percent": 100,
     }
 
 
-def _number(amount: Decimal) -> int | float | str:
+def json_number(amount: Decimal) -> int | float | str:
     """A JSON number that says exactly this amount; as text where a float would not (Fusion reads both)."""
     if amount == amount.to_integral_value():
         return int(amount)
@@ -182,8 +182,8 @@ def _number(amount: Decimal) -> int | float | str:
 
 
 def _line_reference(row: Row, books: ReceivableBooks) -> str:
-    for line in _children(row, LINES):
-        for flexfield in _children(line, LINE_FLEXFIELD):
+    for line in child_rows(row, LINES):
+        for flexfield in child_rows(line, LINE_FLEXFIELD):
             if text(flexfield, CONTEXT) == books.flexfield_context and (
                 found := text(flexfield, books.flexfield_attribute)
             ):
@@ -191,7 +191,7 @@ def _line_reference(row: Row, books: ReceivableBooks) -> str:
     return ""
 
 
-def _children(row: Row, name: str) -> list[Mapping[str, Any]]:
+def child_rows(row: Row, name: str) -> list[Mapping[str, Any]]:
     """Expanded children: a collection document, or a plain list in older framework versions."""
     found = row.get(name)
     rows = found.get("items") if isinstance(found, Mapping) else found

@@ -249,3 +249,43 @@ class Pod(Frozen):
     versions: tuple[str, ...]
     clock_skew: Decimal | None = None
     """Our clock minus the pod's, seconds."""
+
+
+class FoundCreditMemo(Frozen):
+    """A credit memo as it stands in Receivables."""
+
+    customer_transaction_id: int
+    transaction_number: str
+    cross_reference: str
+    line_reference: str = ""
+    """From the line transaction flexfield; only where the reference's home is there."""
+    transaction_source: str
+    transaction_type: str = ""
+    business_unit: str
+    customer_account: str
+    currency: str
+    credited: Amount
+    """Lines, tax and freight, in `currency`; positive, though Fusion shows it with a minus."""
+    balance: Amount | None = None
+    """What of it is not applied yet, positive; not shown by every pod."""
+    transaction_date: dt.date
+    accounting_date: dt.date | None
+    status: str
+    comments: str = ""
+    created_at: Instant | None = None
+    distributions: tuple[FoundDistribution, ...] = ()
+    """Only where they were asked for, and the pod shows them."""
+
+
+class FoundApplication(Frozen):
+    """What of one credit memo is applied to one transaction: all applications of the two that stand, together."""
+
+    credit_memo_id: int
+    credit_memo_number: str
+    transaction_id: int
+    """0 where the pod shows that something is applied, and not to what."""
+    transaction_number: str
+    currency: str
+    amount: Amount
+    accounting_date: dt.date | None = None
+    application_ids: tuple[int, ...] = ()

@@ -1,16 +1,11 @@
-"""Invoices in Receivables: created once, found again by their reference (Oracle Fusion: 3.1).
-
-Which attributes can be filtered by is not documented and differs between pods. So there are several ways to look, and
-the first that a pod takes is remembered for the client's life: by the reference itself, by the finder for its source,
-newest first, and by the day of creation. Whatever a way brings is compared exactly here.
-"""
+"""Invoices in Receivables: created once, found again by their reference (Oracle Fusion: 3.1)."""
 
 import datetime as dt
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Final
 
 from clients.errors import InDoubt, Rejected
+from clients.oracle_fusion.described import Descriptions
 from clients.oracle_fusion.invoice_document import (
     DISTRIBUTIONS,
     INVOICES,
@@ -21,38 +16,33 @@ from clients.oracle_fusion.invoice_document import (
     refused_as_duplicate,
 )
 from clients.oracle_fusion.models import FoundInvoice
-from clients.oracle_fusion.rest import RESOURCES, FusionRest, Row, finder, instant, moment_literal, quoted
+from clients.oracle_fusion.payloads import check_document
+from clients.oracle_fusion.rest import RESOURCES, FusionRest, Row, finder, moment_literal, quoted
+from clients.oracle_fusion.transaction_search import BEFORE, NEWEST_FIRST, TransactionSearch, Way
 from contracts.configuration import ReceivableBooks
 from contracts.receivable import Invoice, ReferenceHome
 
 DUPLICATE: Final = "duplicate_invoice"
 """Code of the refusal that says: this transaction number exists."""
 
-_BEFORE: Final = dt.timedelta(days=2)
-"""An invoice is created after the day it is dated on; the rest is time zones."""
 _EXPANDED: Final = f"{LINES}.{LINE_FLEXFIELD}"
-_NEWEST_FIRST: Final = "CreationDate:desc,CustomerTransactionId:desc"
-
-
-@dataclass(frozen=True)
-class _Way:
-    """One way to ask for invoices."""
-
-    q: str = ""
-    finder: str = ""
-    order_by: str = "CustomerTransactionId"
-    since: dt.datetime | None = None
-    """Rows come newest first; nothing older is wanted."""
-    expand: str = ""
 
 
 class ReceivablesInvoices:
     """Creates and reads `receivablesInvoices`. Nothing here changes or deletes an invoice."""
 
-    def __init__(self, rest: FusionRest) -> None:
+    def __init__(self, rest: FusionRest, descriptions: Descriptions) -> None:
         self._rest = rest
-        self._usable: dict[ReferenceHome | None, int] = {}
-        """Number of the first way this pod takes, by home of the reference; None for a whole source."""
+        self._invoices_described = descriptions
+        self._invoices = TransactionSearch(rest, INVOICES)
+
+    async def check_invoice(self, invoice: Invoice, books: ReceivableBooks) -> None:
+        """Whether the pod's own description lets the invoice be created; nothing is sent.
+
+        Raises `UnfitPayload` with all faults, `ValueError` when the resource cannot carry it.
+        """
+        body = invoice_body(invoice, books)
+        await check_document(self._invoices_described, self._rest.connection, INVOICES, body, subject=_subject(invoice))
 
     async def create_invoice(self, invoice: Invoice, books: ReceivableBooks, *, ends: float) -> FoundInvoice:
         """Post one invoice. `ends`: moment of the event loop's clock after which nothing may go out any more.
@@ -61,7 +51,7 @@ class ReceivablesInvoices:
         its transaction number exists), `InDoubt` when it may have been created, `ValueError` when the resource cannot
         carry it (nothing was sent).
         """
-        subject = f"invoice {invoice.number} of order {invoice.order_number}"
+        subject = _subject(invoice)
         try:
             answer = await self._rest.create(
                 f"{RESOURCES}/{INVOICES}", invoice_body(invoice, books), subject=subject, ends=ends
@@ -93,8 +83,8 @@ class ReceivablesInvoices:
         books may have changed since. An empty answer proves nothing while an earlier attempt may still be under way.
         """
         ways = _ways_to_find(invoice, books)
-        subject = f"invoice {invoice.number} of order {invoice.order_number}"
-        return tuple([one async for one in self._read(invoice.home, ways, subject, books) if _is(one, invoice)])
+        found = self._read(invoice.home, ways, _subject(invoice), books)
+        return tuple([one async for one in found if _is(one, invoice)])
 
     async def numbered_invoices(
         self, number: str, source: str, business_unit: str, *, since: dt.datetime
@@ -102,9 +92,9 @@ class ReceivablesInvoices:
         """The invoices of one source with this transaction number; of those created at or after `since` at least."""
         search = _search(source, business_unit)
         ways = (
-            _Way(q=f"TransactionNumber={quoted(number)}"),
-            _Way(finder=search, order_by=_NEWEST_FIRST, since=since),
-            _Way(q=f"CreationDate >= {moment_literal(since)}"),
+            Way(q=f"TransactionNumber={quoted(number)}"),
+            Way(finder=search, order_by=NEWEST_FIRST, since=since),
+            Way(q=f"CreationDate >= {moment_literal(since)}"),
         )
         found = [one async for one in self._read("transaction_number", ways, f"invoice {number}", None)]
         wanted = (number, source, business_unit)
@@ -134,9 +124,9 @@ class ReceivablesInvoices:
         q = f"TransactionSource={quoted(source)} and BusinessUnit={quoted(business_unit)}"
         created = f"CreationDate >= {moment_literal(since)}"
         ways = (
-            _Way(q=f"{q} and {created}", expand=expand),
-            _Way(finder=_search(source, business_unit), order_by=_NEWEST_FIRST, since=since, expand=expand),
-            _Way(q=created, expand=expand),
+            Way(q=f"{q} and {created}", expand=expand),
+            Way(finder=_search(source, business_unit), order_by=NEWEST_FIRST, since=since, expand=expand),
+            Way(q=created, expand=expand),
         )
         async for one in self._read(None, ways, f"the invoices of source {source}", books):
             same = (one.transaction_source, one.business_unit) == (source, business_unit)
@@ -147,40 +137,20 @@ class ReceivablesInvoices:
         """All invoices of a business unit created at or after `since`, whatever their source, without their lines."""
         created = f"CreationDate >= {moment_literal(since)}"
         ways = (
-            _Way(q=f"BusinessUnit={quoted(business_unit)} and {created}"),
-            _Way(finder=_search("", business_unit), order_by=_NEWEST_FIRST, since=since),
-            _Way(q=created),
+            Way(q=f"BusinessUnit={quoted(business_unit)} and {created}"),
+            Way(finder=_search("", business_unit), order_by=NEWEST_FIRST, since=since),
+            Way(q=created),
         )
         async for one in self._read(None, ways, f"the invoices of business unit {business_unit}", None):
             if one.business_unit == business_unit and (one.created_at is None or one.created_at >= since):
                 yield one
 
     async def _read(
-        self, home: ReferenceHome | None, ways: tuple[_Way, ...], subject: str, books: ReceivableBooks | None
+        self, home: ReferenceHome | None, ways: tuple[Way, ...], subject: str, books: ReceivableBooks | None
     ) -> AsyncIterator[FoundInvoice]:
-        """The rows of the first way that this pod takes."""
-        for number in range(self._usable.get(home, 0), len(ways)):
-            way, answered = ways[number], False
-            try:
-                async for row in self._rows(way, subject):
-                    answered = True
-                    yield self._found(row, subject, books)
-            except Rejected as refusal:
-                if answered or refusal.status != 400 or number + 1 == len(ways):
-                    raise
-                continue
-            self._usable[home] = number
-            return
-
-    async def _rows(self, way: _Way, subject: str) -> AsyncIterator[Row]:
-        rows = self._rest.rows(
-            INVOICES, subject=subject, q=way.q, finder=way.finder, order_by=way.order_by, expand=way.expand
-        )
-        async for row in rows:
-            created = instant(row, "CreationDate")
-            if way.since is not None and created is not None and created < way.since:
-                return
-            yield row
+        """The rows of the first way that this pod takes; `home` None for a whole source."""
+        async for row in self._invoices.rows(home, ways, subject):
+            yield self._found(row, subject, books)
 
     def _found(self, row: Row, subject: str, books: ReceivableBooks | None) -> FoundInvoice:
         try:
@@ -189,18 +159,22 @@ class ReceivablesInvoices:
             raise self._rest.http.bad_answer(subject, str(wrong)) from None
 
 
-def _ways_to_find(invoice: Invoice, books: ReceivableBooks) -> tuple[_Way, ...]:
+def _subject(invoice: Invoice) -> str:
+    return f"invoice {invoice.number} of order {invoice.order_number}"
+
+
+def _ways_to_find(invoice: Invoice, books: ReceivableBooks) -> tuple[Way, ...]:
     condition, expand = {
         "transaction_number": (f"TransactionNumber={quoted(invoice.number)}", ""),
         "cross_reference": (f"CrossReference={quoted(invoice.reference)}", ""),
         "line_flexfield": (f"{_EXPANDED}.{books.flexfield_attribute}={quoted(invoice.reference)}", _EXPANDED),
     }[invoice.home]
-    since = dt.datetime.combine(invoice.transaction_date, dt.time(), dt.UTC) - _BEFORE
+    since = dt.datetime.combine(invoice.transaction_date, dt.time(), dt.UTC) - BEFORE
     search = _search(invoice.transaction_source, invoice.business_unit)
     return (
-        _Way(q=condition, expand=expand),
-        _Way(finder=search, order_by=_NEWEST_FIRST, since=since, expand=expand),
-        _Way(q=f"CreationDate >= {moment_literal(since)}", expand=expand),
+        Way(q=condition, expand=expand),
+        Way(finder=search, order_by=NEWEST_FIRST, since=since, expand=expand),
+        Way(q=f"CreationDate >= {moment_literal(since)}", expand=expand),
     )
 
 

@@ -9,13 +9,11 @@ from typing import Final
 from clients.errors import Rejected
 from clients.oracle_fusion.invoice_document import INVOICES, LINE_FLEXFIELD, LINES
 from clients.oracle_fusion.models import BillToSite
-from clients.oracle_fusion.rest import RESOURCES, FusionRest, flag, quoted, text
+from clients.oracle_fusion.rest import NOBODYS, RESOURCES, FusionRest, flag, quoted, text
 from contracts.configuration import ReceivableBooks
 from contracts.receivable import ReferenceHome
 
 FLEXFIELD_PATH: Final = f"{LINES}.{LINE_FLEXFIELD}"
-NOBODYS: Final = "ml-connector/no-such-reference"
-"""A reference that no invoice carries."""
 
 
 class ReceivablesSetup:

@@ -4,14 +4,14 @@ Row-match expressions are used throughout (framework version 2 and above), so th
 """
 
 import datetime as dt
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import httpx
 
 from clients.authentication import ClientCredentials, Secret
-from clients.errors import InDoubt
+from clients.errors import InDoubt, Unavailable
 from clients.http import UNWATCHED, VendorHttp, Watch
 from clients.limiter import ALONE, Limiter, Share
 from clients.oracle_fusion.errors import read_error
@@ -19,12 +19,22 @@ from contracts.configuration import FusionConnection
 
 RESOURCES: Final = "fscmRestApi/resources/11.13.18.05"
 SCHEDULER: Final = "ess/rest/scheduler/v1/requests"
+PARTIES: Final = "crmRestApi/resources/11.13.18.05"
+"""Where parties are; the framework is the same."""
+_OF_PARTIES: Final = frozenset({"hubOrganizations", "hubPersons"})
 WINDOW: Final = 60.0
 """Seconds in which `requests_per_minute` is counted."""
 PAGE: Final = 499
 """The vendor's maximum is 500; 499 is reported as the largest that never loses rows."""
+NOBODYS: Final = "ml-connector/no-such-reference"
+"""A reference, name or number that nothing has: to see whether a question is taken, whatever it asks about."""
 
 Row = Mapping[str, Any]
+
+
+def address(resource: str) -> str:
+    """The path of a resource, or of something below it."""
+    return f"{PARTIES if resource.partition('/')[0] in _OF_PARTIES else RESOURCES}/{resource}"
 
 
 def quoted(value: str) -> str:
@@ -85,6 +95,11 @@ class FusionRest:
             transport=transport,
         )
 
+        self._spared = set[tuple[str, str]]()
+        """Paths, and what is not asked for there any more because the pod stumbles over it."""
+        self._stumbled = set[str]()
+        """Paths whose projection was left out once, and may have had nothing to do with it."""
+
     async def claims(self) -> dict[str, Any]:
         """Sign in anew, and what the access token says of who that is."""
         with self.http.preparing():
@@ -95,11 +110,48 @@ class FusionRest:
         await self._auth.aclose()
 
     async def page(self, path: str, *, subject: str, params: Mapping[str, str | int | bool]) -> dict[str, Any]:
-        """One collection document; `items` is always a list."""
-        body = await self.http.read(path, subject=subject, params=params)
-        if not isinstance(body, dict) or not isinstance(body.get("items"), list):
-            raise self.http.bad_answer(subject, "the answer is not a collection")
-        return body
+        """One collection document; `items` is always a list.
+
+        `totalResults`, and after it the projection, are left out where the pod answers 500 because of them
+        (Oracle Fusion: 2.5): the rows are what was asked for. That is remembered of a path, of its projection when it
+        happened twice in a row: without it rows are many times as large.
+        """
+        asked = {name: value for name, value in params.items() if not self._spares(path, name, value)}
+        while True:
+            try:
+                body = await self.http.read(path, subject=subject, params=asked)
+            except Unavailable as error:
+                spare = _to_spare(asked) if error.status == httpx.codes.INTERNAL_SERVER_ERROR else ""
+                if not spare:
+                    raise
+                del asked[spare]
+                continue
+            self._learn(path, params, asked)
+            if not isinstance(body, dict) or not isinstance(body.get("items"), list):
+                raise self.http.bad_answer(subject, "the answer is not a collection")
+            return body
+
+    def _spares(self, path: str, name: str, value: object) -> bool:
+        return (path, name) in self._spared and (name != "fields" or _can_be_spared(value))
+
+    def _learn(self, path: str, wanted: Mapping[str, object], asked: Mapping[str, object]) -> None:
+        """What was answered in the end, so that the next page is not asked for twice."""
+        if "totalResults" in wanted and "totalResults" not in asked:
+            self._spared.add((path, "totalResults"))
+        if "fields" in asked:
+            self._stumbled.discard(path)
+        elif "fields" in wanted and path in self._stumbled:
+            self._spared.add((path, "fields"))
+        elif "fields" in wanted:
+            self._stumbled.add(path)
+
+    async def count(self, resource: str, *, subject: str, q: str = "") -> int | None:
+        """About how many rows there are, by the pod's estimate; `None` where it does not say."""
+        params: dict[str, str | int | bool] = {"limit": 1, "onlyData": True, "totalResults": True}
+        if q:
+            params["q"] = q
+        total = (await self.page(address(resource), subject=subject, params=params)).get("totalResults")
+        return total if isinstance(total, int) and not isinstance(total, bool) else None
 
     async def rows(
         self,
@@ -112,8 +164,9 @@ class FusionRest:
         expand: str = "",
         links: bool = False,
         limit: int = PAGE,
+        path: str = "",
     ) -> AsyncIterator[Row]:
-        """All rows of a collection, page by page, each once.
+        """All rows of a collection, page by page, each once. `path`: where it is, for children of an item.
 
         `order_by` (`A,B:desc`; ascending unless it says otherwise) must name attributes that are unique together:
         without that, pages repeat and miss rows. The end is a page shorter than the size the server says it used;
@@ -130,7 +183,8 @@ class FusionRest:
         offset, seen = 0, set[tuple[str, ...]]()
         names = [part.partition(":")[0] for part in order_by.split(",")] if order_by else []
         while True:
-            body = await self.page(f"{RESOURCES}/{resource}", subject=subject, params={**params, "offset": offset})
+            asked = {**params, "offset": offset}
+            body = await self.page(path or address(resource), subject=subject, params=asked)
             for row in body["items"]:
                 # Two rows may share what they are ordered by; the opaque key tells them apart, so a duplicate shows.
                 key = (*(str(row.get(name)) for name in names), child_key(row))
@@ -222,23 +276,37 @@ def instant(row: Row, *names: str) -> dt.datetime | None:
 
 def child_key(row: Row) -> str:
     """The opaque key of a row, from its `self` link; the vendor forbids building it."""
+    return str(link(row, "self").get("href", "")).rstrip("/").rsplit("/", 1)[-1]
+
+
+def link(row: Row, rel: str, name: str = "") -> Row:
+    """A row's link of this relation, and of this name where one is given; empty when it has none."""
     links = row.get("links")
-    for link in links if isinstance(links, list) else []:
-        if isinstance(link, Mapping) and link.get("rel") == "self":
-            return str(link.get("href", "")).rstrip("/").rsplit("/", 1)[-1]
-    return ""
+    for one in links if isinstance(links, list) else []:
+        if isinstance(one, Mapping) and one.get("rel") == rel and name in ("", one.get("name")):
+            return one
+    return {}
 
 
-def described_children(described: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Paths of a described resource's children with their attributes (Oracle Fusion: 2.12)."""
-    children = described.get("children")
-    for name, child in children.items() if isinstance(children, Mapping) else ():
-        if not isinstance(child, Mapping):
-            continue
-        attributes = child.get("attributes")
-        named = [one.get("name") for one in attributes or [] if isinstance(one, Mapping)]
-        yield f"{above}{name}", tuple(str(one) for one in named if one)
-        yield from described_children(child, f"{above}{name}.")
+def brought(row: Row, name: str) -> tuple[list[Row], bool]:
+    """Children that came with a row, and whether these are all: newer versions of the framework bring 25 at most."""
+    held = row.get(name)
+    if isinstance(held, list):
+        return held, True
+    if isinstance(held, Mapping) and isinstance(held.get("items"), list):
+        return held["items"], not held.get("hasMore")
+    return [], False
+
+
+def _to_spare(asked: Mapping[str, object]) -> str:
+    """What a read can do without; a projection with children in it is what brings them, so it stays."""
+    if "totalResults" in asked:
+        return "totalResults"
+    return "fields" if _can_be_spared(asked.get("fields", ":")) else ""
+
+
+def _can_be_spared(fields: object) -> bool:
+    return ":" not in str(fields)
 
 
 def _whole(value: object, default: int) -> int:

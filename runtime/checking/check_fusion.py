@@ -74,9 +74,12 @@ class _FusionProof:
     async def _integration(
         self, index: int, integration: Integration, ledgers: Mapping[str, LedgerFacts], units: Collection[BusinessUnit]
     ) -> None:
+        foreign = False
         for number, books in enumerate(integration.books):
             here: Path = ("integrations", index, "books", number)
             ledger = ledgers.get(books.ledger)
+            # Of a ledger that is not seen, nobody knows.
+            foreign = foreign or ledger is None or books.currency != ledger.currency
             if ledger is None:
                 self._notes.note(
                     Level.MISTAKE,
@@ -94,6 +97,13 @@ class _FusionProof:
             if billed and books.receivable is not None:
                 proof = BillingProof(self._pod, self._notes, tenant=integration.tenant, today=self._today)
                 await proof.run((*here, "receivable"), books.business_unit, books.receivable)
+        if integration.posting.refund_rate == "refund_date" and not foreign:
+            self._notes.note(
+                Level.WARNING,
+                ("integrations", index, "posting", "refund_rate"),
+                "No books are in a currency that is foreign to their ledger: refund_rate changes nothing.",
+                "Remove it, or check that the books name the currencies you mean.",
+            )
         await self._accounts(index, integration, ledgers)
 
     async def _names(self, here: Path, books: Books) -> None:

@@ -50,6 +50,10 @@ class BillingProof:
         await self._named(here, "transaction_type", "transaction type", billing.transaction_type)
         if billing.payment_terms:
             await self._named(here, "payment_terms", "payment terms", billing.payment_terms)
+        if billing.credit_memo_source:
+            await self._named(here, "credit_memo_source", "transaction source", billing.credit_memo_source)
+        if billing.credit_memo_type:
+            await self._named(here, "credit_memo_type", "transaction type", billing.credit_memo_type)
         await self._numbering(here, business_unit, billing)
 
     async def _customer(self, here: Path, billing: ReceivableBooks) -> None:
@@ -87,6 +91,8 @@ class BillingProof:
         read = {
             "transaction_source": self._pod.transaction_sources,
             "transaction_type": self._pod.transaction_types,
+            "credit_memo_source": self._pod.transaction_sources,
+            "credit_memo_type": self._pod.transaction_types,
             "payment_terms": self._pod.payment_terms,
         }[setting]
         place: Path = (*here, setting)

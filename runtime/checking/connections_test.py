@@ -99,6 +99,20 @@ RECEIVABLES_PATH: Final = FusionPath(
     "AR_CREATE_RECEIVABLES_INVOICE_PRIV with data access to the business unit",
 )
 
+CREDIT_PATHS: Final = (
+    FusionPath(
+        "receivablesCreditMemos",
+        "credit memos created and found again",
+        "AR_CREATE_RECEIVABLES_TRANSACTION_PRIV and AR_MANAGE_RECEIVABLES_TRANSACTIONS_PRIV",
+    ),
+    FusionPath(
+        "receivablesCustomerAccountActivities",
+        "what of credit memos is applied",
+        "AR_REVIEW_CUSTOMER_ACCOUNT_ACTIVITIES_PRIV",
+    ),
+)
+"""Asked for where refunds become credit memos. Whether memos can be applied over SOAP only an application shows."""
+
 
 async def try_fusion(
     connection: FusionConnection, pod: FusionProbe, billed: Sequence[ReceivableBooks] = ()
@@ -133,6 +147,8 @@ async def try_fusion(
         found += await _visible_ledgers(connection.id, pod)
     if billed:
         found += await _try_receivables(connection.id, pod, billed)
+    if any(books.credit_memo_type for books in billed):
+        found += [await _try_path(connection.id, pod, path) for path in CREDIT_PATHS]
     return found
 
 

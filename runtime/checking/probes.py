@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
+from activities.access.descriptions import StoreKeeper
 from activities.access.sharing import Sharing
 from clients.bigcommerce import BigCommerceClient
 from clients.oracle_fusion import FusionClient
@@ -33,7 +34,8 @@ class OpenProbes:
 async def open_probes(
     configuration: Configuration, *, only: str | None = None, environment: Mapping[str, str] = os.environ
 ) -> AsyncIterator[OpenProbes]:
-    """Clients of all connections, or of the one named. Changes nothing, not even an outdated store's tables.
+    """Clients of all connections, or of the one named. Changes nothing, not even an outdated store's tables; what
+    resources say of themselves is kept for others.
 
     Raises `store.KeyRingError` and `store.StoreError`.
     """
@@ -63,6 +65,7 @@ async def open_probes(
                         connection,
                         secret_of(store, connection, CLIENT_SECRET),
                         share=sharing.share(connection.id),
+                        keeper=StoreKeeper(store, connection),
                     )
                     stack.push_async_callback(pod.aclose)
                     opened.fusions[connection.id] = pod

@@ -11,9 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from activities.converging.customer_accounts import RESOURCE as ACCOUNTS
+from contracts import names
 from contracts.configuration import Configuration
 from mapping.entries import plain
 from runtime.commands.audit_chain import seal_trail, verify_trail
+from runtime.commands.audit_counts import show_counts
 from runtime.commands.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -34,6 +37,7 @@ WITHOUT_PAYLOAD: Final = {"events": {"__all__": {"payload"}}}
 def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The audit trail.", no_args_is_help=True)
     group.command("show")(show_life)
+    group.command("counts")(show_counts)
     group.command("verify")(verify_trail)
     group.command("seal")(seal_trail)
     app.add_typer(group, name="audit")
@@ -77,7 +81,7 @@ def print_life(life: Life, console: Console, zone: dt.tzinfo = dt.UTC) -> None:
     """Deliveries, events and groups in order of time, then each journal with its lines."""
     document = life.document
     state = f"{document.state.value.replace('_', ' ')}: {document.reason}" if document else "not settled yet"
-    console.print(f"[bold]Order {escape(life.document_id)}[/] ({escape(life.connection)}), workflow {life.workflow_id}")
+    console.print(f"[bold]{escape(life.title)}[/], workflow {life.workflow_id}")
     console.print(escape(state), highlight=False)
     moments = Table(box=None, header_style="bold", pad_edge=False)
     moments.add_column("time", no_wrap=True)
@@ -91,6 +95,11 @@ def print_life(life: Life, console: Console, zone: dt.tzinfo = dt.UTC) -> None:
         what = moment.what.replace("_", " ")
         moments.add_row(f"{local:%Y-%m-%d %H:%M:%S %Z}", what, escape(moment.sentence), escape(by))
     console.print(moments)
+    for link in life.links:
+        state = link.state.value.replace("_", " ") if link.state else "unknown"
+        posted = f" ({', '.join(link.references)})" if link.references else ""
+        told = f"{link.kind} {link.document_id}: {state}, {link.sentence}{posted}"
+        console.print(f"{'of ' if link.kind == names.ORDER else ''}{escape(told)}", highlight=False)
     for booked in life.journals:
         _print_journal(booked, console)
     for billed in life.invoices:
@@ -110,6 +119,9 @@ def _print_journal(booked: BookedJournal, console: Console) -> None:
             f"in Fusion ({posting.key.fusion}): {escape(posting.fate.journal_name)} {escape(posting.fate.period)}",
             highlight=False,
         )
+    for word, references in (("takes back", filter(None, [booked.takes_back])), ("refunded by", booked.taken_back_by)):
+        for reference in references:
+            console.print(f"{word} {escape(reference)}", highlight=False, soft_wrap=True)
     if journal is None:
         console.print(escape(posting.fate.sentence if posting.fate else "no content was ever staged"), highlight=False)
         return
@@ -139,9 +151,10 @@ def _print_journal(booked: BookedJournal, console: Console) -> None:
 
 def _print_invoice(billed: BookedInvoice, console: Console) -> None:
     creation, invoice = billed.creation, billed.invoice
-    console.print(f"\n[bold]Invoice {escape(creation.reference)}[/] {creation.state.value}", highlight=False)
+    what, key = ("Customer account", "account") if creation.resource == ACCOUNTS else ("Invoice", "transaction")
+    console.print(f"\n[bold]{what} {escape(creation.reference)}[/] {creation.state.value}", highlight=False)
     if creation.target_id:
-        there = f"{creation.target_number} (transaction {creation.target_id})"
+        there = f"{creation.target_number} ({key} {creation.target_id})"
         console.print(f"in Fusion ({creation.key.fusion}): {escape(there)}", highlight=False)
     if creation.sentence:
         console.print(escape(creation.sentence), highlight=False)
@@ -173,7 +186,7 @@ def _print_invoice(billed: BookedInvoice, console: Console) -> None:
 def _original(life: Life) -> str:
     original = life.original
     if original is None:
-        return "No original of this order is kept."
+        return "No original of this document is kept."
     try:
         return json.dumps(json.loads(original), indent=2, ensure_ascii=False)
     except ValueError:

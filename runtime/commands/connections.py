@@ -8,6 +8,7 @@ import typer
 
 from clients.bigcommerce import BigCommerceClient
 from clients.oracle_fusion import FusionClient
+from contracts.audit import CONNECTION_KIND
 from contracts.configuration import Configuration, ReceivableBooks
 from runtime.checking.accounts import account_findings
 from runtime.checking.connections_test import together, try_bigcommerce, try_fusion
@@ -15,7 +16,6 @@ from runtime.checking.findings import EXIT_CODES, Finding, Level, show, worst
 from runtime.checking.probes import OpenProbes, open_probes, secret_findings
 from runtime.checking.reference_homes import billings
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, connection_named, output, run
-from runtime.operations.sign_in import CONNECTION_KIND
 from runtime.parts import open_store
 from store import KeyRing
 from store.rows import AuditRow, ConnectionState
@@ -72,11 +72,11 @@ def show_connection(
     state, events = run(read())
     if state is None:
         output.print(f"{connection} has not been used yet.", highlight=False)
-        return
-    output.print(f"{connection} is {state.state.value} since {state.since:%Y-%m-%d %H:%M} UTC", highlight=False)
-    for line in (state.sentence, state.identity_sentence and f"It signs in to {state.identity_sentence}."):
-        if line:
-            output.print(line, highlight=False, markup=False, soft_wrap=True)
+    else:
+        output.print(f"{connection} is {state.state.value} since {state.since:%Y-%m-%d %H:%M} UTC", highlight=False)
+        for line in (state.sentence, state.identity_sentence and f"It signs in to {state.identity_sentence}."):
+            if line:
+                output.print(line, highlight=False, markup=False, soft_wrap=True)
     for event in events:
         output.print(f"{event.at:%Y-%m-%d %H:%M} UTC {event.sentence}", highlight=False, markup=False, soft_wrap=True)
 

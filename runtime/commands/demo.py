@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from runtime.commands.common import run
+from runtime.commands.common import fail, run
 from runtime.demo.play import play
-from runtime.demo.stage import Setting
+from runtime.demo.stage import DirectoryTakenError, Setting
 from runtime.observing.logs import configure_logs
 
 WIDTH = 130
@@ -21,9 +21,9 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Stay up afterwards, to look around.")] = False,
-    directory: Annotated[Path, typer.Option(help="Where store, logs and keys of the demo lie; emptied first.")] = Path(
-        ".ml-connector/demo"
-    ),
+    directory: Annotated[
+        Path, typer.Option(help="Where store, logs and keys of the demo lie. New, empty, or an earlier demo's.")
+    ] = Path(".ml-connector/demo"),
     workers: Annotated[int, typer.Option(min=1, help="How many workers share the work.")] = 1,
     gateways: Annotated[int, typer.Option(min=1, help="How many gateways take webhooks.")] = 1,
     temporal: Annotated[
@@ -38,5 +38,9 @@ def demo(
     if not console.is_terminal:
         console = Console(width=WIDTH)
     setting = Setting(workers=workers, gateways=gateways, temporal=temporal, store=store)
-    if not run(play(directory.absolute(), console, keep=keep, setting=setting)):
+    try:
+        right = run(play(directory.absolute(), console, keep=keep, setting=setting))
+    except DirectoryTakenError as taken:
+        fail(str(taken), code=2)
+    if not right:
         raise typer.Exit(1)

@@ -5,41 +5,39 @@ import json
 import os
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from temporalio.service import RPCError
 
 from clients.errors import VendorError
 from contracts.configuration import Configuration, Integration
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, fail, indented, output, run
-from runtime.operations.reconciliation import CurrencyTotals, ReconciledOrder, ReconciledStore, Verdict, reconcile
+from runtime.operations.reconciled import CurrencyTotals, ReconciledOrder, ReconciledRefund, ReconciledStore, Verdict
+from runtime.operations.reconciliation import reconcile
 from runtime.parts import open_parts
 from store import KeyRing
 
 SHOWN: Final = 50
-"""Orders of one kind that are printed; `--json` has all of them."""
+"""Documents of one verdict that are printed; `--json` has all of them."""
+
+UNLIMITED: Final = 10_000
+"""Columns: a table never wants as many."""
 
 TITLES: Final = (
     (Verdict.LOST, "Lost: to be posted, and nowhere", "red"),
     (Verdict.DUPLICATE, "In the ledger more than once", "red"),
     (Verdict.DIFFERS, "In the ledger with another amount", "red"),
-    (Verdict.UNEXPECTED, "In the ledger, but not a sale in the shop", "red"),
+    (Verdict.UNEXPECTED, "In the ledger, but not a sale or refund in the shop", "red"),
     (Verdict.IN_REVIEW, "In review", "yellow"),
     (Verdict.OPEN, "Still open", "yellow"),
     (Verdict.SKIPPED, "Skipped by decision", "yellow"),
-    (Verdict.UNPOSTED, "Imported, not posted yet", "yellow"),
+    (Verdict.UNPOSTED, "In Fusion, not posted or applied yet", "yellow"),
 )
-
-
-class _Shown(NamedTuple):
-    """Columns that are not always there."""
-
-    opened: bool
-    skipped: bool
 
 
 def register(app: typer.Typer) -> None:
@@ -52,13 +50,13 @@ def reconcile_books(
         dt.datetime | None,
         typer.Option(
             formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
-            help="Orders placed from then on, UTC where no offset is given; else everything since the cut-over.",
+            help="Orders placed and refunds made from then on, UTC where no offset is given; else since the cut-over.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Compare the shops with the ledger, order by order, both read anew. The result is kept in the store.
+    """Compare the shops with the ledger, orders less refunds, both read anew. The result is kept in the store.
 
     Exit code 0: difference 0, nothing lost, nothing twice. 1: something is wrong. 3: a system could not be asked.
     """
@@ -86,71 +84,93 @@ async def _reconcile(
 
 
 def print_reconciliation(results: Sequence[ReconciledStore], console: Console) -> None:
-    """One row per shop and currency, then the orders behind everything that is not simply posted."""
-    every = [totals for result in results for totals in result.totals]
-    # Most days nothing is open and nothing was skipped by decision: the columns come when they say something.
-    shown = _Shown(opened=any(one.open for one in every), skipped=any(one.skipped for one in every))
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("store")
-    table.add_column("currency")
-    for header in (
-        "orders",
-        "source total",
-        "in review",
-        *(["open"] if shown.opened else []),
-        *(["skipped"] if shown.skipped else []),
-        "ledger total",
-        "difference",
-        "duplicates",
-        "lost",
-    ):
-        table.add_column(header, justify="right", no_wrap=True)
-    for result in results:
-        for totals in result.totals:
-            table.add_row(*_row(result, totals, shown))
-        if not result.totals:
-            table.add_row(escape(result.connection), "-", "0", *("-" * (len(table.columns) - 3)))
-    console.print(table)
+    """The sums of each shop and currency, then what is behind everything that is not simply posted."""
+    print_sums(results, console)
     for verdict, title, color in TITLES:
-        _print_orders(title, color, [order for result in results for order in result.of(verdict)], console)
+        _print_documents(title, color, [one for result in results for one in result.of(verdict)], console)
     agreed = all(result.agrees for result in results)
     console.print("[bold green]The books agree.[/]" if agreed else "[bold red]The books do not agree.[/]")
 
 
-def _row(result: ReconciledStore, totals: CurrencyTotals, shown: _Shown) -> tuple[str, ...]:
-    mine = [order for order in result.orders if order.currency == totals.currency]
-    in_review = sum(order.verdict is Verdict.IN_REVIEW for order in mine)
-    duplicates = sum(len(order.journals) > 1 for order in mine)
-    lost = sum(order.verdict is Verdict.LOST for order in mine)
-    return (
-        escape(result.connection),
-        totals.currency,
-        str(totals.source_count),
-        _money(totals.source_total),
-        f"{_money(totals.in_review)} ({in_review})",
-        *([_money(totals.open)] if shown.opened else []),
-        *([_money(totals.skipped)] if shown.skipped else []),
-        _money(totals.ledger_total),
-        _alarm(_money(totals.difference), bad=bool(totals.difference)),
-        _alarm(str(duplicates), bad=duplicates > 0),
-        _alarm(str(lost), bad=lost > 0),
-    )
+def print_sums(results: Sequence[ReconciledStore], console: Console, **style: Any) -> None:
+    """A table where it fits, with `style`; else a line for each of its columns."""
+    table = _table(results, **style)
+    if Measurement.get(console, console.options.update(width=UNLIMITED), table).maximum <= console.width:
+        console.print(table)
+    else:
+        _print_lines(results, console)
 
 
-def _print_orders(title: str, color: str, orders: Sequence[ReconciledOrder], console: Console) -> None:
-    if not orders:
+def _table(results: Sequence[ReconciledStore], **style: Any) -> Table:
+    """One row per shop and currency."""
+    every = [totals for result in results for totals in result.totals]
+    # Most days nothing is open and nothing was skipped by decision: the columns come when they say something.
+    left_out = {name for name in ("open", "skipped") if not any(getattr(one, name) for one in every)}
+    table = Table(**({"box": None, "header_style": "bold", "pad_edge": False} | style))
+    rows = [(result, totals, _sums(result, totals)) for result in results for totals in result.totals]
+    headers = [name for name, _ in rows[0][2] if name not in left_out] if rows else []
+    for name in ("store", "currency"):
+        table.add_column(name, no_wrap=True)
+    for name in headers:
+        table.add_column(name, justify="right", no_wrap=True)
+    for result, totals, sums in rows:
+        table.add_row(escape(result.connection), totals.currency, *(text for name, text in sums if name in headers))
+    for result in results:
+        if not result.totals:
+            table.add_row(escape(result.connection), "-", *("-" for _ in headers))
+    return table
+
+
+def _print_lines(results: Sequence[ReconciledStore], console: Console) -> None:
+    for result in results:
+        if not result.totals:
+            console.print(f"[bold]{escape(result.connection)}[/]\n  nothing to compare", highlight=False)
+        for totals in result.totals:
+            lines = Table(box=None, show_header=False, pad_edge=False, padding=(0, 0, 0, 2))
+            lines.add_column()
+            lines.add_column(justify="right", no_wrap=True)
+            for name, text in _sums(result, totals):
+                lines.add_row(name, text)
+            console.print(f"[bold]{escape(result.connection)} {totals.currency}[/]", highlight=False)
+            console.print(lines)
+
+
+def _sums(result: ReconciledStore, totals: CurrencyTotals) -> list[tuple[str, str]]:
+    """What is said of one shop and currency, in the order in which it adds up."""
+    mine = [one for one in result.every if one.currency == totals.currency]
+    in_review = sum(one.verdict is Verdict.IN_REVIEW for one in mine)
+    duplicates = sum(len(one.journals) > 1 for one in mine)
+    lost = sum(one.verdict is Verdict.LOST for one in mine)
+    return [
+        ("orders", f"{_money(totals.source_total)} ({totals.source_count})"),
+        ("refunds", f"{_money(-totals.source_refunded)} ({totals.source_refunds})"),
+        ("net source", _money(totals.source_net)),
+        ("in review", f"{_money(totals.in_review)} ({in_review})"),
+        ("open", _money(totals.open)),
+        ("skipped", _money(totals.skipped)),
+        ("net ledger", _money(totals.ledger_net)),
+        ("difference", _alarm(_money(totals.difference), bad=bool(totals.difference))),
+        ("duplicates", _alarm(str(duplicates), bad=duplicates > 0)),
+        ("lost", _alarm(str(lost), bad=lost > 0)),
+    ]
+
+
+def _print_documents(
+    title: str, color: str, documents: Sequence[ReconciledOrder | ReconciledRefund], console: Console
+) -> None:
+    if not documents:
         return
-    console.print(f"\n[bold {color}]{title}[/] ({len(orders)})", highlight=False)
-    for order in orders[:SHOWN]:
-        amounts = f"{_money(order.source_amount)} {order.currency}"
-        if order.journals and order.ledger_amount != order.source_amount:
-            amounts += f", ledger {_money(order.ledger_amount)}"
-        console.print(f"  {escape(order.connection)}/{escape(order.order_id)}  {amounts}", highlight=False)
-        console.print(indented(escape(order.reason), 6), highlight=False)
-        if order.command:
-            console.print(f"      [cyan]{escape(order.command)}[/]", highlight=False, soft_wrap=True)
-    if len(orders) > SHOWN:
-        console.print(f"  ... and {len(orders) - SHOWN} more; --json lists all", highlight=False)
+    console.print(f"\n[bold {color}]{title}[/] ({len(documents)})", highlight=False)
+    for one in documents[:SHOWN]:
+        amounts = f"{_money(one.source_amount)} {one.currency}"
+        if one.journals and one.ledger_amount != one.source_amount:
+            amounts += f", ledger {_money(one.ledger_amount)}"
+        console.print(f"  {escape(one.name)}  {amounts}", highlight=False)
+        console.print(indented(escape(one.reason), 6), highlight=False)
+        if one.command:
+            console.print(f"      [cyan]{escape(one.command)}[/]", highlight=False, soft_wrap=True)
+    if len(documents) > SHOWN:
+        console.print(f"  ... and {len(documents) - SHOWN} more; --json lists all", highlight=False)
 
 
 def _money(amount: Decimal) -> str:

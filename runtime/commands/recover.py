@@ -78,8 +78,9 @@ def print_recovery(result: Recovery) -> None:
     """What was found, and whether posting goes on."""
     output.print(result.behind or "The store was not behind; it is compared all the same.", highlight=False)
     output.print(
-        f"{_count(result.read, 'journal')} and {_count(result.read_invoices, 'invoice')} of ours since "
-        f"{result.since:%Y-%m-%d %H:%M} UTC in Fusion; the store did not know {len(result.brought_back)} of them.",
+        f"{_count(result.read, 'journal')}, {_count(result.read_invoices, 'invoice')} and "
+        f"{_count(result.read_credit_memos, 'credit memo')} of ours since {result.since:%Y-%m-%d %H:%M} UTC in Fusion; "
+        f"the store did not know {len(result.brought_back)} of them.",
         highlight=False,
     )
     _list(result.brought_back)
@@ -88,10 +89,17 @@ def print_recovery(result: Recovery) -> None:
             f"[yellow]Nobody knows whose document {escape(name)} is: look at it in Fusion.[/]", highlight=False
         )
     for several in result.several:
-        output.print(f"[yellow]{escape(several.sentence())}[/] The order waits for a person.", highlight=False)
+        output.print(f"[yellow]{escape(several.sentence())}[/] It waits for a person.", highlight=False)
     for group_id in result.doubted:
         output.print(
             f"Group {group_id} was sealed and not sent when the backup was made: it is looked for, never sent blindly.",
+            highlight=False,
+        )
+    for group_id in result.parked:
+        output.print(f"Group {group_id} waits for a person: it is in the review list again.", highlight=False)
+    if result.followed:
+        output.print(
+            f"{_count(len(result.followed), 'group')} imported and not posted yet: followed until posted.",
             highlight=False,
         )
     if result.purged:

@@ -36,10 +36,10 @@ from runtime.operations.deciding import (
     decide,
     decision_on,
     find_item,
-    place_of,
     require_words,
     resolving_command,
 )
+from runtime.operations.naming import named
 from runtime.operations.review_pages import PAGE, ReviewPage, WaitingCause, review_page, waiting_causes
 from runtime.parts import open_store
 from runtime.temporal.connect import connect
@@ -223,7 +223,7 @@ async def _resolve(
     require_words(who, why)
     keys = KeyRing.from_environment(os.environ)
     async with open_store(configuration, keys) as store:
-        before = partial(decided_before, store, configuration, place_of(document), kind=choice, who=who, why=why)
+        before = partial(decided_before, store, configuration, named(document), kind=choice, who=who, why=why)
         if decision_id and (known := await before(decision_id=decision_id)):
             return known
         try:

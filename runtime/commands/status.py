@@ -3,25 +3,40 @@
 import datetime as dt
 import os
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from activities.alignment.keeping import in_words as alignment_in_words
+from activities.orders.tally import in_words
 from contracts.configuration import Configuration
+from contracts.flow import State
 from mapping.entries import plain
+from runtime.checking.check_alignment import alignment_findings
+from runtime.checking.check_hooks import hook_findings, not_delivering
+from runtime.checking.check_loss import loss_findings, store_name
 from runtime.checking.check_marks import lasting, mark_findings
-from runtime.checking.findings import EXIT_CODES, Level, worst
+from runtime.checking.findings import EXIT_CODES, Finding, Level, worst
 from runtime.commands.common import DEFAULT_CONFIG, ConfigOption, configured, output, run
 from runtime.operations.ages import age
+from runtime.operations.alignment_standing import AlignmentStanding
+from runtime.operations.hook_standing import ShopHooks
+from runtime.operations.loss_standing import LossStanding
 from runtime.operations.standing import IntegrationStanding, Standing, standing
 from runtime.parts import open_store
 from runtime.temporal.connect import connect
 from store import KeyRing
 from store.creating.creation import CreationRow
 from store.rows import ConnectionHealth, PostingRow
+
+_RECORD_STATES: Final = {
+    State.POSTED: "agree",
+    State.NEEDS_REVIEW: "in review",
+    State.SKIPPED: "left as they are",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -37,15 +52,17 @@ def show_status(
 ) -> None:
     """Show what is under way and for how long, what waits for Fusion, for posting or for a person.
 
-    Exit code 0: nothing is wrong with a connection, or not for long. 1: a connection is refused and waits for a person.
-    3: a connection has been unavailable for longer than its `outage_alert`.
+    Exit code 0: nothing is wrong with a connection, or not for long. 1: a connection is refused and waits for a person,
+    orders of a shop are still missing after they were started, a webhook has not delivered for an hour, or an account
+    or a business unit is named that Fusion would refuse. 3: a connection has been unavailable for longer than its
+    `outage_alert`.
     """
     stands = run(_read(configured(config).configuration, days))
     if as_json:
         typer.echo(stands.model_dump_json(indent=2))
     else:
         print_standing(stands, output)
-    raise typer.Exit(EXIT_CODES[worst(mark_findings(stands.connections))])
+    raise typer.Exit(EXIT_CODES[worst(_findings(stands))])
 
 
 async def _read(configuration: Configuration, days: int) -> Standing:
@@ -77,7 +94,7 @@ def print_standing(stands: Standing, console: Console) -> None:
             )
         console.print(table)
     if stands.invoices:
-        table = _table("Invoices", "fusion", "resource", "state", "count", "oldest")
+        table = _table("Created in Fusion", "fusion", "resource", "state", "count", "oldest")
         for created in stands.invoices:
             table.add_row(
                 created.fusion, created.resource, created.state.value, str(created.count), age(now - created.oldest)
@@ -106,6 +123,9 @@ def _print_integration(one: IntegrationStanding, now: dt.datetime, console: Cons
     for count in one.documents:
         table.add_row(count.state.value.replace("_", " "), str(count.count), age(now - count.oldest))
     console.print(table)
+    for kind, counts in one.records.items():
+        told = ", ".join(f"{counts[state]:,} {word}" for state, word in _RECORD_STATES.items() if state in counts)
+        console.print(f"{kind.capitalize()}s in both systems: {told}\n", highlight=False)
     if one.running is not None:
         counted = ", ".join(f"{number} {state.value.replace('_', ' ')}" for state, number in one.running.items())
         console.print(f"Workflows that run: {counted or 'none'}\n", highlight=False)
@@ -168,6 +188,12 @@ def _print_sources(stands: Standing, console: Console) -> None:
     for poll in stands.polls:
         read = f"read up to {age(stands.at - poll.watermark)} ago" if poll.watermark else "never polled"
         console.print(f"Poll of {poll.connection}: {read}", highlight=False)
+    for shop in stands.hooks:
+        console.print(f"Webhooks of {shop.connection}: {_hooks(shop, stands.at)}", highlight=False, soft_wrap=True)
+    for counted in stands.loss:
+        _print_loss(counted, stands.at, console)
+    for compared in stands.alignments:
+        _print_alignment(compared, stands.at, console)
     for connection in stands.connections:
         color = "green" if connection.state is ConnectionHealth.WORKING else "red"
         console.print(
@@ -175,6 +201,42 @@ def _print_sources(stands: Standing, console: Console) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _print_loss(counted: LossStanding, now: dt.datetime, console: Console) -> None:
+    if not counted.enabled:
+        console.print(f"Orders of {counted.connection}: not counted, as configured", highlight=False)
+    elif not counted.stores:
+        console.print(f"Orders of {counted.connection}: not counted yet", highlight=False)
+    for row in counted.stores if counted.enabled else ():
+        console.print(
+            f"Orders of {row.connection}, {escape(store_name(counted, row))}, placed since {row.since:%Y-%m-%d}: "
+            f"{in_words(row)}; counted {age(now - row.at)} ago",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _print_alignment(compared: AlignmentStanding, now: dt.datetime, console: Console) -> None:
+    told = "not compared, as configured" if not compared.enabled else "not compared yet"
+    if (row := compared.newest) is not None:
+        told = f"{alignment_in_words(row)}; {age(now - row.at)} ago"
+    console.print(f"Alignment of {compared.integration}: {escape(told)}", highlight=False, soft_wrap=True)
+
+
+def _hooks(shop: ShopHooks, now: dt.datetime) -> str:
+    if not shop.hooks:
+        return "none is registered, orders are found by poll"
+    if shop.down:
+        return f"[bold red]{escape(not_delivering(shop))}[/]; orders are found by poll meanwhile"
+    oldest = min(one.checked_at for one in shop.hooks)
+    deliver = f"{len(shop.hooks)} deliver, looked at {age(now - oldest)} ago"
+    healed = shop.healed(now)
+    if not healed:
+        return deliver
+    swept = "the gap is still to be read" if any(one.gap_from for one in healed) else "the gap was read by poll"
+    lost = max(one.lost_at for one in healed if one.lost_at)
+    return f"{deliver}; [yellow]{len(healed)} did not and were healed {age(now - lost)} ago[/], {swept}"
 
 
 def _print_trails(stands: Standing, console: Console) -> None:
@@ -190,16 +252,31 @@ def _print_trails(stands: Standing, console: Console) -> None:
             )
 
 
+def _findings(stands: Standing) -> list[Finding]:
+    return [
+        *mark_findings(stands.connections),
+        *loss_findings(stands.loss),
+        *hook_findings(stands.hooks, stands.at),
+        *alignment_findings(stands.alignments),
+    ]
+
+
 def _print_alarms(stands: Standing, console: Console) -> None:
-    """First of all, what keeps whole connections from working and will not end by itself."""
-    for finding in mark_findings(stands.connections):
-        if finding.level in (Level.UNPROVED, Level.MISTAKE):
-            console.print(
-                f"[bold white on red] {escape(finding.subject)} [/] [bold red]{escape(finding.sentence)}[/]\n"
-                f"    -> {escape(finding.remedy)}\n",
-                highlight=False,
-                soft_wrap=True,
-            )
+    """First of all, what keeps whole connections from working and will not end by itself, orders that were lost,
+    webhooks that do not deliver, and what Fusion would refuse."""
+    found = _findings(stands)
+    alarms = [one for one in found if one.level in (Level.UNPROVED, Level.MISTAKE)]
+    # An outage that is not long yet is told with its connection.
+    short = mark_findings(stands.connections)
+    warnings = [one for one in found if one.level is Level.WARNING and one not in short]
+    for finding in (*alarms, *warnings):
+        color = "yellow" if finding.level is Level.WARNING else "red"
+        console.print(
+            f"[bold white on {color}] {escape(finding.subject)} [/] [bold {color}]{escape(finding.sentence)}[/]\n"
+            f"    -> {escape(finding.remedy)}\n",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _why_noteworthy(posting: PostingRow | CreationRow) -> str:

@@ -10,8 +10,11 @@ from pydantic import HttpUrl
 from contracts.configuration import BigCommerceConnection, Configuration, FusionConnection, Integration
 from mapping.books import billed_in_receivables
 from mapping.rules import FROM_BOOKS, parse_account
+from runtime.configuring.alignment_agreement import compared_segments_exist
 from runtime.configuring.console_agreement import console_is_encrypted, ui_is_an_address
+from runtime.configuring.customer_agreement import customers_agree
 from runtime.configuring.disagreement import Disagreement
+from runtime.configuring.item_agreement import items_agree
 from runtime.configuring.positions import Path
 from runtime.configuring.receivable_agreement import channels_and_books_agree, references_have_a_home, taxes_are_named
 from runtime.configuring.worker_agreement import worker_groups_agree
@@ -299,13 +302,24 @@ def _schedules_can_run(configuration: Configuration) -> Iterator[Disagreement]:
                 remedy="Use an IANA name, e.g. Europe/Berlin.",
             )
         for name in _CRONS:
-            cron = getattr(integration.poll, name)
-            if not cron.startswith("@") and len(cron.split()) not in (5, 6, 7):
-                yield Disagreement(
-                    path=(*here, name),
-                    sentence=f'"{cron}" is not a cron schedule.',
-                    remedy="Write minute, hour, day, month and weekday, e.g. */5 * * * *.",
-                )
+            yield from _can_run(getattr(integration.poll, name), (*here, name))
+        yield from _can_run(integration.loss_count.cron, ("integrations", index, "loss_count", "cron"))
+        yield from _can_run(integration.alignment.cron, ("integrations", index, "alignment", "cron"))
+        for name in ("cron", "sweep_cron"):
+            yield from _can_run(getattr(integration.items, name), ("integrations", index, "items", name))
+            yield from _can_run(getattr(integration.customers, name), ("integrations", index, "customers", name))
+    for index, connection in enumerate(configuration.connections):
+        if isinstance(connection, BigCommerceConnection):
+            yield from _can_run(connection.hooks.check_cron, ("connections", index, "hooks", "check_cron"))
+
+
+def _can_run(cron: str, path: Path) -> Iterator[Disagreement]:
+    if not cron.startswith("@") and len(cron.split()) not in (5, 6, 7):
+        yield Disagreement(
+            path=path,
+            sentence=f'"{cron}" is not a cron schedule.',
+            remedy="Write minute, hour, day, month and weekday, e.g. */5 * * * *.",
+        )
 
 
 def _templates_fit(configuration: Configuration) -> Iterator[Disagreement]:
@@ -342,9 +356,12 @@ RULES: Final[tuple[Rule, ...]] = (
     channels_and_books_agree,
     references_have_a_home,
     taxes_are_named,
+    items_agree,
+    customers_agree,
     _rules_can_be_used,
     _legal_entities_fit,
     _schedules_can_run,
+    compared_segments_exist,
     _templates_fit,
     worker_groups_agree,
     console_is_encrypted,

@@ -44,16 +44,19 @@ def references_have_a_home(configuration: Configuration) -> Iterator[Disagreemen
     first: dict[tuple[str, str, str], tuple[bool, str]] = {}
     for here, integration, books, billing in _billed(configuration):
         path: Path = (*here, "receivable", "reference_home")
-        source = (integration.fusion, books.business_unit, billing.transaction_source)
         by_hand = billing.reference_home == "transaction_number"
-        known, home = first.setdefault(source, (by_hand, billing.reference_home))
-        if known != by_hand:
-            yield Disagreement(
-                path=path,
-                sentence=f'Transaction source "{billing.transaction_source}" of {books.business_unit} keeps references '
-                f"as {home} and as {billing.reference_home}: one needs numbering by hand, the other Fusion's own.",
-                remedy="Use one of the two, or another transaction source.",
-            )
+        for name in dict.fromkeys(
+            (billing.transaction_source, billing.credit_memo_source or billing.transaction_source)
+        ):
+            source = (integration.fusion, books.business_unit, name)
+            known, home = first.setdefault(source, (by_hand, billing.reference_home))
+            if known != by_hand:
+                yield Disagreement(
+                    path=path,
+                    sentence=f'Transaction source "{name}" of {books.business_unit} keeps references '
+                    f"as {home} and as {billing.reference_home}: one needs numbering by hand, the other Fusion's own.",
+                    remedy="Use one of the two, or another transaction source.",
+                )
         if billing.reference_home != "line_flexfield":
             continue
         if not _ATTRIBUTE.fullmatch(billing.flexfield_attribute):

@@ -8,20 +8,24 @@ import time
 from pathlib import Path
 from typing import Final
 
+from rich.box import HEAVY_HEAD
 from rich.console import Console
-from rich.table import Table
 
+from contracts import names
 from contracts.flow import State
 from contracts.names import order_to_journal_id
-from runtime.demo.screen import OrderLine, Screen
+from runtime.commands.reconcile import print_sums
+from runtime.demo.screen import DocumentLine, Screen
 from runtime.demo.stage import Setting, Stage, open_stage
 from runtime.demo.story import Morning
 from runtime.operations.deciding import ReviewItem, decide, decision_on, review_items
-from runtime.operations.reconciliation import ReconciledStore, Verdict, reconcile
+from runtime.operations.reconciled import ReconciledStore, Verdict
+from runtime.operations.reconciliation import reconcile
 from runtime.serving import stop_on_signals
 
-PATIENCE: Final = 150.0
-"""Seconds until an order that is not decided fails the demo."""
+PATIENCE: Final = 180.0
+"""Seconds until what is not decided fails the demo."""
+DECIDED: Final = frozenset({"posted", "reversed", "skipped", "needs_review"})
 IN_REVIEW: Final = 2
 PROGRAM: Final = "ml-connector"
 
@@ -31,13 +35,15 @@ async def play(directory: Path, console: Console, *, keep: bool, setting: Settin
     screen = Screen(console)
     async with open_stage(directory, screen.tell, setting) as stage:
         began = time.monotonic()
+        if keep:
+            screen.tell(f"Watch it happen: the shops at {stage.shops.url}/ and Fusion at {stage.fusion.url}/")
         morning = Morning(stage.fusion, stage.shops, screen.tell)
         playing = asyncio.create_task(morning.play())
-        decided = await _watch(stage, screen, playing)
+        decided = await _watch(stage, screen, morning, playing)
         screen.close()
         await playing
         taken = time.monotonic() - began
-        screen.tell(f"{'Every order is decided' if decided else 'Out of patience'} after {taken:.0f} s.")
+        screen.tell(f"{'Everything is decided' if decided else 'Out of patience'} after {taken:.0f} s.")
         screen.tell(_traffic(stage))
         first = await _reconciled(stage, console)
         items = await review_items(stage.parts.store, stage.configuration)
@@ -54,40 +60,61 @@ async def play(directory: Path, console: Console, *, keep: bool, setting: Settin
     return right
 
 
-async def _watch(stage: Stage, screen: Screen, playing: "asyncio.Task[None]") -> bool:
-    """Shows progress until every order is posted, skipped or in review. False when that takes too long."""
+async def _watch(stage: Stage, screen: Screen, morning: Morning, playing: "asyncio.Task[None]") -> bool:
+    """Shows progress until every order and refund is posted, reversed, skipped or in review, and all webhooks deliver.
+
+    False when that takes too long.
+    """
     gives_up_at = time.monotonic() + PATIENCE
+    healed = False
     while time.monotonic() < gives_up_at:
-        orders = await _orders(stage)
-        screen.show(orders)
+        lines = await _lines(stage)
+        screen.show(lines)
+        if not healed and morning.switched_off and not await _ailing(stage):
+            healed = True
+            screen.tell("The webhook is switched on again, and what was changed meanwhile has been read.")
         if playing.done():
             playing.result()
-            if all(order.state in ("posted", "skipped", "needs_review") for order in orders):
+            if healed and all(line.state in DECIDED for line in lines):
                 return True
         await asyncio.sleep(0.5)
     return False
 
 
-async def _orders(stage: Stage) -> list[OrderLine]:
-    """Every order of both shops: its state by our store, its journal by Fusion's own books."""
-    journals = {one.given_name: one for one in stage.fusion.journals()}
+async def _ailing(stage: Stage) -> bool:
+    """Whether a webhook is off, or what it missed is still to be read."""
+    off = any(not hook.is_active for store in stage.shops.stores.values() for hook in store.subscriptions.every())
+    rows = [await stage.parts.store.hooks.of(one.source) for one in stage.configuration.integrations]
+    return off or any(row.gap_from for hooks in rows for row in hooks)
+
+
+async def _lines(stage: Stage) -> list[DocumentLine]:
+    """Every order and refund of both shops: its state by our store, its journal by Fusion's own books."""
+    journals = stage.fusion.journals()
+    billed = [(one.given, one.number) for one in (*stage.fusion.invoices(), *stage.fusion.credit_memos.all())]
     lines = []
     for integration in stage.configuration.integrations:
         connection = stage.configuration.connection(integration.source)
         shop = stage.shops.stores[connection.store_hash].shop  # type: ignore[union-attr]
-        for order_id, truth in shop.truth().items():
-            known = await stage.parts.store.documents.get(connection.id, "order", str(order_id))
-            journal = next(
-                (one for name, one in journals.items() if f"/{connection.id}/order/{order_id}/" in name), None
-            )
-            state = known.state.value if known else "announced"
+        documents = [
+            (names.ORDER, str(order_id), f"{truth.total:,.2f} {truth.currency}")
+            for order_id, truth in shop.truth().items()
+        ]
+        documents += [
+            (names.REFUND, str(refund.id), f"{-refund.total:,.2f} {order.currency}") for order, refund in shop.refunds()
+        ]
+        for kind, document_id, amount in documents:
+            known = await stage.parts.store.documents.get(connection.id, kind, document_id)
+            place = f"/{connection.id}/{kind}/{document_id}/"
+            journal = next((f"{one.name} ({one.batch.status})" for one in journals if place in one.given_name), "")
+            paper = next((number for given, number in billed if place in "".join(map(str, given.values()))), "")
             lines.append(
-                OrderLine(
+                DocumentLine(
                     shop=connection.id,
-                    order_id=str(order_id),
-                    amount=f"{truth.total:,.2f} {truth.currency}",
-                    state=state,
-                    journal=f"{journal.name} ({journal.batch.status})" if journal else "",
+                    name=document_id if kind == names.ORDER else f"{kind} {document_id}",
+                    amount=amount,
+                    state=known.state.value if known else "announced",
+                    journal=journal or paper,
                 )
             )
     return lines
@@ -107,25 +134,8 @@ def _traffic(stage: Stage) -> str:
 
 async def _reconciled(stage: Stage, console: Console) -> tuple[ReconciledStore, ...]:
     results = await reconcile(stage.parts, stage.configuration.integrations)
-    table = Table(title="Reconciliation: what the shops sold against what Fusion's ledger holds", title_justify="left")
-    for title in ("store", "currency"):
-        table.add_column(title)
-    for title in ("orders", "source total", "in review", "ledger total", "difference", "duplicates", "lost"):
-        table.add_column(title, justify="right")
-    for result in results:
-        for totals in result.totals:
-            table.add_row(
-                result.connection,
-                totals.currency,
-                str(totals.source_count),
-                f"{totals.source_total:,.2f}",
-                f"{totals.in_review:,.2f} ({len(result.of(Verdict.IN_REVIEW))})",
-                f"{totals.ledger_total:,.2f}",
-                f"{totals.difference:,.2f}",
-                str(len(result.duplicates)),
-                str(len(result.of(Verdict.LOST))),
-            )
-    console.print(table)
+    console.print("\nReconciliation: what the shops sold and gave back against what Fusion's ledger holds")
+    print_sums(results, console, box=HEAVY_HEAD, pad_edge=True)
     return results
 
 
@@ -177,7 +187,12 @@ def _show_links(stage: Stage, morning: Morning, console: Console) -> None:
 
 
 async def _keep(stage: Stage, console: Console) -> None:
-    console.print("\nEverything stays up until Ctrl-C. In another terminal:", highlight=False)
+    console.print(
+        "\nIn a browser, what is in the simulated systems, with buttons for what may go wrong:", highlight=False
+    )
+    for name, twin in (("shops", stage.shops), ("Fusion", stage.fusion)):
+        console.print(f"  {name:<6} {twin.url}/", highlight=False, style="cyan", soft_wrap=True)
+    console.print("Everything stays up until Ctrl-C. In another terminal:", highlight=False)
     if shutil.which(PROGRAM) is None:
         console.print(f'  export PATH="{Path(sys.executable).parent}:$PATH"', highlight=False, soft_wrap=True)
     for name, value in stage.environment.items():

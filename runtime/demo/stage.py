@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import socket
 import sys
@@ -15,14 +16,19 @@ from typing import Final
 import httpx
 
 from activities.collaborators import Collaborators
+from activities.hooks.keeping import keep_hooks
+from activities.hooks.plan import plan_hooks
 from contracts.configuration import BigCommerceConnection, Configuration
 from contracts.secret_names import ACCESS_TOKEN, CLIENT_SECRET
 from runtime.configuring.configuration import PATH_VARIABLE, load
-from runtime.demo.story import Tell
+from runtime.demo.afterwards import Tell
+from runtime.demo.wholesale import CHANNEL, NAME, with_wholesale
 from runtime.parts import open_parts
+from runtime.pollers import groups
 from runtime.temporal.devserver import DevServer
 from runtime.temporal.temporal_cli import find_or_obtain
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, BigCommerceTwin, Profile, StoreSettings
+from sandbox.bigcommerce.channels import Channel
 from sandbox.fusion import FusionTwin
 from sandbox.kit import serve
 from store import KeyRing
@@ -34,11 +40,25 @@ PORT: Final = 18080
 """The first gateway's, as the demo's file says; another one where it is taken."""
 UI: Final = "http://localhost:8233"
 """Temporal's, as the demo's file says."""
+LOOKED_AFTER: Final = 'hooks = { check_cron = "* * * * *", activation = 1.0 }'
+"""Webhooks that a shop switches off are switched on again within a minute, and deliver at once: so do the twins."""
 QUOTA: Final = 3000
 RETRY_SCALE: Final = 0.02
 """Of the shop's waits between two attempts of a webhook: a minute becomes 1.2 seconds."""
+MARKER: Final = ".ml-connector-demo"
+"""A file in the directories that demos made: nothing else is ever emptied."""
 STARTING: Final = 60.0
 """Seconds until a process that does not come up ends the demo."""
+
+
+class DirectoryTakenError(Exception):
+    """The demo would have to delete what it has not made."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            f"{directory} holds something that no demo made, and the demo empties its directory first. "
+            "Name another with --directory, or delete it yourself."
+        )
 
 
 @dataclass(frozen=True)
@@ -75,19 +95,23 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(directory: Path, tell: Tell, setting: Setting) -> AsyncIterator[Stage]:
-    """Everything is up and the shops' webhooks are registered while the context lasts."""
+    """Everything is up and the shops' webhooks are registered while the context lasts.
+
+    Raises `DirectoryTakenError` before anything is touched.
+    """
+    keys = emptied(directory)
     binary = None if setting.temporal else await find_or_obtain(tell)
-    keys = _emptied(directory)
     ports = _free_ports(setting.gateways)
     gateways = [f"http://127.0.0.1:{port}" for port in ports]
     async with AsyncExitStack() as stack:
         fusion, shops = FusionTwin(), BigCommerceTwin([_shop(US_SHOP, gateways), _shop(EU_SHOP, gateways)])
+        shops.stores[US_SHOP.store_hash].channels.append(Channel(CHANNEL, NAME))
         fusion_at = await stack.enter_async_context(serve(fusion))
         shops_at = await stack.enter_async_context(serve(shops))
         address, ui = setting.temporal or "", None
         if binary is not None:
             tell("Starting Temporal ...")
-            server = await stack.enter_async_context(DevServer(binary, log=directory / "temporal.log"))
+            server = await stack.enter_async_context(_temporal(binary, directory))
             address, ui = server.address, server.ui_url
         configuration = _configured(
             directory,
@@ -102,6 +126,10 @@ async def open_stage(directory: Path, tell: Tell, setting: Setting) -> AsyncIter
         )
         parts = await stack.enter_async_context(open_parts(configuration, keys, migrate=True))
         pages = ui and f"{ui}/namespaces/{parts.temporal.namespace}/workflows"
+        if parts.sharing is not None:
+            # For the whole demo, unlike a command: who comes back after a minute has to wait until busy workers have
+            # taken note. The demo's accounts allow far more than its part.
+            await parts.sharing.join(groups(configuration))
         stage = Stage(directory, configuration, fusion, shops, pages, parts)
         await _set_secrets(parts)
         tell(f"Starting {_counted(setting.workers, 'worker')} and {_counted(setting.gateways, 'gateway')} ...")
@@ -114,14 +142,30 @@ async def open_stage(directory: Path, tell: Tell, setting: Setting) -> AsyncIter
         yield stage
 
 
+def _temporal(binary: Path, directory: Path) -> DevServer:
+    """In a file: a busy machine makes a server lose what it has in memory now and then. No write waits for the disk,
+    because nothing outlives the demo."""
+    pragmas = ("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=off")
+    return DevServer(
+        binary, database=directory / "temporal.db", log=directory / "temporal.log", extra_arguments=pragmas
+    )
+
+
 def _counted(count: int, what: str) -> str:
     return what if count == 1 else f"{count} {what}s"
 
 
-def _emptied(directory: Path) -> KeyRing:
-    """A fresh directory with a fresh key ring: nothing of an earlier demo is left."""
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
+def emptied(directory: Path) -> KeyRing:
+    """A fresh directory with a fresh key ring: nothing of an earlier demo is left.
+
+    Raises `DirectoryTakenError` where something else is there.
+    """
+    if directory.exists():
+        if not directory.is_dir() or (any(directory.iterdir()) and not (directory / MARKER).is_file()):
+            raise DirectoryTakenError(directory)
+        shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / MARKER).write_text("ml-connector demo empties this directory when it begins.\n", encoding="utf-8")
     keys = KeyRing.generate()
     keys.write(directory / "keyring.json")
     return keys
@@ -151,9 +195,10 @@ def _configured(directory: Path, values: Mapping[str, str], ports: Sequence[int]
 
     Gateways share a machine here, so each has a file that differs in its port.
     """
-    text = files("runtime.demo").joinpath("connector.toml").read_text(encoding="utf-8")
+    text = with_wholesale(files("runtime.demo").joinpath("connector.toml").read_text(encoding="utf-8"))
     for name, value in values.items():
         text = text.replace(f"${{{name}}}", value).replace(f"${{{name}:-{UI}}}", value)
+    text = re.sub(r"^store_hash = .*$", rf"\g<0>\n{LOOKED_AFTER}", text, flags=re.MULTILINE)
     for number, port in enumerate(ports, start=1):
         path = _file(directory, "gateway", number)
         path.write_text(text.replace(f"port = {PORT}", f"port = {port}"), encoding="utf-8")
@@ -218,5 +263,7 @@ async def _gateway_answers(gateway: str) -> None:
 async def _register_hooks(stage: Stage) -> None:
     for connection in stage.configuration.connections:
         if isinstance(connection, BigCommerceConnection):
-            destination = f"{HOOKS}/webhooks/{connection.tenant}/{connection.id}"
-            await stage.parts.shops[connection.id].register_webhooks(destination)
+            plan = await plan_hooks(stage.parts.store, stage.configuration, connection, address=HOOKS)
+            if plan is not None:
+                desk = stage.parts.shops[connection.id].hooks
+                await keep_hooks(stage.parts.store, desk, plan, job="demo", clock=stage.parts.clock)

@@ -1,10 +1,10 @@
 """What happens this morning: which orders are placed when, and what goes wrong on the way."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from runtime.demo.afterwards import Afterwards, Tell
 from sandbox.bigcommerce import (
     EU_SHOP,
     US_SHOP,
@@ -28,8 +28,6 @@ DISABLED_ACCOUNT: Final = "101-120-41400-1000"
 OUTAGE_SECONDS: Final = 4.0
 LATE_SECONDS: Final = 6.0
 
-Tell = Callable[[str], None]
-
 
 @dataclass
 class Told:
@@ -48,17 +46,28 @@ class Morning:
         self._shops = shops
         self._tell = tell
         self.told = Told()
+        self._afterwards = Afterwards(fusion, shops, tell)
 
     async def play(self) -> None:
-        """All orders are placed when this returns; the last ones are still under way."""
+        """All orders are placed when this returns, and what happened to them afterwards is in the ledger; the last ones
+        are still under way."""
         self._fusion.set_account(DISABLED_ACCOUNT, import_refuses="EF03")
         await asyncio.gather(self._shop("bc-us", US_SHOP, pause=0.35), self._shop("bc-eu", EU_SHOP, pause=0.45))
         self._odd_ones()
+        placed = self._afterwards.place()
+        self._afterwards.refund_first()
+        self._afterwards.switch_off()
         self._tell(f"Fusion goes down for {OUTAGE_SECONDS:g} seconds.")
         self._fusion.faults.set("outage", lasts=OUTAGE_SECONDS)
         self._fusion.faults.set("lost_answer", method="POST", path="/erpintegrations", count=1)
         self._tell("The answer to the next import will be lost after Fusion has accepted it.")
         await self._more_status_changes()
+        await self._afterwards.play(placed)
+
+    @property
+    def switched_off(self) -> bool:
+        """Whether a shop has switched a webhook off by now, or had."""
+        return self._afterwards.switched_off
 
     async def _shop(self, connection: str, profile: Profile, *, pause: float) -> None:
         shop, deliveries = self._store(profile).shop, self._store(profile).deliveries

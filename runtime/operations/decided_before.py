@@ -13,11 +13,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.decisions import DECIDED
 from activities.journals.closing import GROUP
-from activities.trail import KIND
 from contracts import names
 from contracts.causes import Choice
 from contracts.configuration import BigCommerceConnection, Configuration
 from contracts.flow import Decided, State
+from runtime.operations.naming import Named
 from store import Store
 from store.rows import AuditRow
 
@@ -30,32 +30,34 @@ _JOB: Final = names.decision_job("")
 async def decided_before(
     store: Store,
     configuration: Configuration,
-    wanted: tuple[str | None, str],
+    wanted: Named,
     *,
     kind: Choice,
     who: str,
     why: str,
     decision_id: str | None = None,
 ) -> Decided | None:
-    """The decision on record about what `wanted` (a connection, if one was named, and an id) stands for.
+    """The decision on record about what `wanted` stands for.
 
     With `decision_id` that very decision; else the same one, taken since its last review began.
     """
-    connection, document_id = wanted
-    for place in _places(configuration, connection, document_id):
+    for place in _places(configuration, wanted):
         trail = await store.audit.of(*place)
         event = _with_id(trail, decision_id) if decision_id else _in_last_review(trail, kind, who, why)
         if event is not None:
-            name = f"{place[1].replace('_', ' ').capitalize()} {document_id} ({place[0]})"
+            name = f"{place[1].replace('_', ' ').capitalize()} {wanted.document_id} ({place[0]})"
             told = f"{name}: {event.sentence} (on record since {event.at:%Y-%m-%d %H:%M:%S} UTC)"
             return Decided(id=event.job.removeprefix(_JOB), sentence=told)
     return None
 
 
-def _places(configuration: Configuration, connection: str | None, document_id: str) -> Iterator[tuple[str, str, str]]:
+def _places(configuration: Configuration, wanted: Named) -> Iterator[tuple[str, str, str]]:
     for one in configuration.connections:
-        if connection in (None, one.id):
-            yield one.id, KIND if isinstance(one, BigCommerceConnection) else GROUP, document_id
+        if wanted.connection not in (None, one.id):
+            continue
+        for kind in names.FLOWS if isinstance(one, BigCommerceConnection) else (GROUP,):
+            if wanted.kind in (None, kind):
+                yield one.id, kind, wanted.document_id
 
 
 def _with_id(trail: Sequence[AuditRow], decision_id: str) -> AuditRow | None:

@@ -19,6 +19,7 @@ from contracts.journal import Problem
 from contracts.model import Frozen, Instant
 from runtime.operations.decided_before import ATTEMPT, next_attempt
 from runtime.operations.lost_reviews import decide_anew, problem_of_group
+from runtime.operations.naming import named, short_ids
 from runtime.temporal.starting import OUTAGES
 from store import Store
 from store.rows import DocumentRow, GroupRow, GroupState
@@ -56,6 +57,8 @@ class ReviewItem(Frozen):
     """Of a document its source, of a group its Fusion connection."""
     document_id: str
     """Of a group its number."""
+    document_kind: str = names.ORDER
+    """Of a document."""
     since: Instant
     problems: tuple[Problem, ...]
 
@@ -108,24 +111,22 @@ async def group_items(store: Store, configuration: Configuration, tenant: str | 
 
 
 async def find_item(store: Store, configuration: Configuration, wanted: str) -> ReviewItem:
-    """By workflow id, `connection/order`, order id or group id. Raises `NotInReviewError`, `DecisionError`."""
+    """By workflow id, `connection/order`, `connection/refund/id`, id or group id.
+
+    Raises `NotInReviewError`, `DecisionError`.
+    """
     items = [item for item in await group_items(store, configuration) if wanted in (item.workflow_id, *item.short_ids)]
-    connection, document_id = place_of(wanted)
-    items += [document_item(row) for row in await store.documents.in_review(document_id, connection)]
+    name = named(wanted)
+    rows = await store.documents.in_review(name.document_id, name.connection)
+    rows = tuple(row for row in rows if name.kind in (None, row.kind))
+    orders = tuple(row for row in rows if row.kind == names.ORDER)
+    items += [document_item(row) for row in (orders if name.connection and orders else rows)]
     if len(items) == 1:
         return items[0]
     if items:
         several = ", ".join(item.short_ids[0] for item in items)
         raise DecisionError(f"{wanted} is in review more than once: {several}. Name one of these.")
     raise NotInReviewError(await _why_not(store, configuration, wanted))
-
-
-def place_of(wanted: str) -> tuple[str | None, str]:
-    """Connection, if one is named, and id, of what a person typed."""
-    prefix = f"{names.ORDER_TO_JOURNAL}:"
-    tail = wanted.removeprefix(prefix).replace(":", "/", 1) if wanted.startswith(prefix) else wanted
-    connection, _, document_id = tail.rpartition("/")
-    return connection or None, document_id
 
 
 def require_words(who: str, why: str) -> None:
@@ -149,7 +150,7 @@ def decision_on(
     """
     require_words(who, why)
     if item.kind == "journal_group" and kind != "retry":
-        raise DecisionError(f"{item.name} can only be retried; decide about its orders one by one afterwards.")
+        raise DecisionError(f"{item.name} can only be retried; decide about its documents one by one afterwards.")
     if (kind == "retry_with_mapping") != (mapping_version is not None):
         raise DecisionError("retry-with-mapping, and only that, needs --mapping-version.")
     if (kind == "mark_posted") != bool(target_id):
@@ -231,7 +232,13 @@ async def _ask(
         if error.status is not RPCStatusCode.NOT_FOUND or store is None:
             raise
         anew = await decide_anew(
-            client, store, item.kind, item.connection, item.document_id, decision, patience=patience
+            client,
+            store,
+            item.document_kind if item.kind == "document" else None,
+            item.connection,
+            item.document_id,
+            decision,
+            patience=patience,
         )
         if anew is None:
             raise
@@ -260,14 +267,15 @@ def _unanswered(item: ReviewItem, decision: Decision, patience: dt.timedelta) ->
 
 def document_item(row: DocumentRow) -> ReviewItem:
     return ReviewItem(
-        workflow_id=names.order_to_journal_id(row.connection, row.id),
+        workflow_id=names.document_workflow_id(row.kind, row.connection, row.id),
         kind="document",
-        name=f"{row.kind.capitalize()} {row.id} ({row.connection})",
-        short_ids=(f"{row.connection}/{row.id}", row.id),
+        name=names.document_title(row.kind, row.connection, row.id),
+        short_ids=short_ids(row.kind, row.connection, row.id),
         tenant=row.tenant,
         integration=row.integration,
         connection=row.connection,
         document_id=row.id,
+        document_kind=row.kind,
         since=row.at,
         problems=problems_of_document(row),
     )
@@ -293,11 +301,13 @@ def _group(group: GroupRow, configuration: Configuration) -> ReviewItem:
 
 async def _why_not(store: Store, configuration: Configuration, wanted: str) -> str:
     """What is known of something that is not in review."""
-    connection, order_id = place_of(wanted)
+    name = named(wanted)
     for one in configuration.connections:
-        if connection in (None, one.id):
-            row = await store.documents.get(one.id, "order", order_id)
+        for kind in names.FLOWS:
+            if name.connection not in (None, one.id) or name.kind not in (None, kind):
+                continue
+            row = await store.documents.get(one.id, kind, name.document_id)
             if row is not None:
-                state = row.state.value.replace("_", " ")
-                return f"Order {row.id} ({row.connection}) is not in review; it is {state}: {row.reason}."
+                title = names.document_title(row.kind, row.connection, row.id)
+                return f"{title} is not in review; it is {row.state.value.replace('_', ' ')}: {row.reason}."
     return f"Nothing in review is called {wanted}. `ml-connector review list` shows what waits."

@@ -1,5 +1,6 @@
 """The whole life of one document: what announced it, what was read, how each line was booked, and what became of it."""
 
+from activities.refunds.linking import JOURNAL
 from clients.oracle_fusion.invoice_document import INVOICES
 from contracts import names
 from contracts.configuration import BigCommerceConnection, Configuration
@@ -8,9 +9,10 @@ from contracts.journal import Journal
 from contracts.model import Frozen, Instant
 from contracts.receivable import Invoice
 from runtime.operations.deciding import ReviewItem, document_item, group_items
-from runtime.operations.ledger_journals import KIND
+from runtime.operations.naming import named, short_ids
 from store import Store
 from store.creating.creation import CreationRow
+from store.outbox.postings import FINAL as IN_THE_LEDGER
 from store.overview import Membership
 from store.rows import AuditRow, DocumentRow, PostingRow, Receipt
 
@@ -41,6 +43,10 @@ class BookedJournal(Frozen):
     journal: Journal | None = None
     """Its lines carry rule and version. None for a posting that a person closed before anything was staged."""
     groups: tuple[Membership, ...] = ()
+    takes_back: str = ""
+    """Of a refund's journal: reference of the journal of the sale that it takes back in whole or in part."""
+    taken_back_by: tuple[str, ...] = ()
+    """Of a sale's journal: those of its refunds that are in the ledger."""
 
 
 class BookedInvoice(Frozen):
@@ -51,9 +57,22 @@ class BookedInvoice(Frozen):
     """None for one that a person closed before anything was intended."""
 
 
+class Link(Frozen):
+    """Another document that this one belongs to, or that belongs to it."""
+
+    kind: str
+    document_id: str
+    state: State | None
+    """How it stands; None where nothing is known of it."""
+    sentence: str
+    references: tuple[str, ...] = ()
+    """Of its journals and of what else was posted of it."""
+
+
 class Life(Frozen):
     connection: str
     document_id: str
+    kind: str = names.ORDER
     workflow_id: str
     document: DocumentRow | None
     """How its newest version stands; None while it was only announced or fetched."""
@@ -62,7 +81,13 @@ class Life(Frozen):
     """Oldest first; `payload` is the original as the source sent it, where it was asked for."""
     journals: tuple[BookedJournal, ...]
     invoices: tuple[BookedInvoice, ...] = ()
+    links: tuple[Link, ...] = ()
+    """Of an order its refunds, of a refund its order."""
     review: ReviewItem | None = None
+
+    @property
+    def title(self) -> str:
+        return names.document_title(self.kind, self.connection, self.document_id)
 
     @property
     def moments(self) -> tuple[Moment, ...]:
@@ -87,49 +112,39 @@ class Life(Frozen):
 async def life_of(
     store: Store, configuration: Configuration, wanted: str, *, connection: str | None = None, payloads: bool = False
 ) -> Life:
-    """`wanted`: an order id, `connection/order`, or the workflow id. Originals are opened only with `payloads`.
+    """`wanted`: an order id, `connection/order`, `connection/refund/id`, or the workflow id.
 
-    Raises `DocumentUnknownError`, and what the vault raises when a sealed part cannot be opened.
+    Originals are opened only with `payloads`. Raises `DocumentUnknownError`, and what the vault raises when a sealed
+    part cannot be opened.
     """
-    place, order_id = _named(wanted)
-    place = connection or place
+    name = named(wanted)
+    place = connection or name.connection
     shops = [one.id for one in configuration.connections if isinstance(one, BigCommerceConnection)]
     if place and place not in shops:
         raise DocumentUnknownError(f"{place} is not a shop's connection. Shops are: {', '.join(shops) or 'none'}.")
-    lives = [await _life(store, configuration, one, order_id, payloads) for one in ([place] if place else shops)]
-    known = [life for life in lives if life.known]
-    if not known:
-        where = place or "any connection"
-        raise DocumentUnknownError(
-            f"Nothing is known of order {order_id} at {where}: no delivery, no poll and no posting named it."
-        )
-    if len(known) > 1:
-        places = ", ".join(f"{life.connection}/{life.document_id}" for life in known)
-        raise DocumentUnknownError(f"There is more than one order {order_id}: {places}. Add --connection.")
-    return known[0]
+    # An id that says no more is an order's, where there is such an order.
+    for kind in [name.kind] if name.kind else names.FLOWS:
+        places = [place] if place else shops
+        lives = [await _life(store, configuration, one, kind, name.document_id, payloads) for one in places]
+        known = [life for life in lives if life.known]
+        if len(known) > 1:
+            found = ", ".join(short_ids(kind, life.connection, life.document_id)[0] for life in known)
+            raise DocumentUnknownError(f"There is more than one {kind} {name.document_id}: {found}. Add --connection.")
+        if known:
+            return known[0]
+    where = place or "any connection"
+    raise DocumentUnknownError(
+        f"Nothing is known of {name.kind or names.ORDER} {name.document_id} at {where}: no delivery, no poll and no"
+        " posting named it."
+    )
 
 
-def _named(wanted: str) -> tuple[str, str]:
-    """Connection, or empty, and order id."""
-    prefix = f"{names.ORDER_TO_JOURNAL}:"
-    if wanted.startswith(prefix):
-        connection, _, order_id = wanted.removeprefix(prefix).partition(":")
-        return connection, order_id
-    connection, _, order_id = wanted.rpartition("/")
-    return connection, order_id
-
-
-async def _life(store: Store, configuration: Configuration, connection: str, order_id: str, payloads: bool) -> Life:
-    workflow_id = names.order_to_journal_id(connection, order_id)
-    document = await store.documents.get(connection, KIND, order_id)
-    journals = [
-        BookedJournal(
-            posting=posting,
-            journal=await store.journals.content(posting.reference),
-            groups=await store.overview.memberships(posting.reference),
-        )
-        for posting in await store.journals.postings_of(connection, KIND, order_id)
-    ]
+async def _life(
+    store: Store, configuration: Configuration, connection: str, kind: str, document_id: str, payloads: bool
+) -> Life:
+    workflow_id = names.document_workflow_id(kind, connection, document_id)
+    document = await store.documents.get(connection, kind, document_id)
+    journals = [await _journal(store, one) for one in await store.journals.postings_of(connection, kind, document_id)]
     waiting = await group_items(store, configuration) if journals else []
     if document and document.state is State.NEEDS_REVIEW:
         waiting.append(document_item(document))
@@ -141,24 +156,62 @@ async def _life(store: Store, configuration: Configuration, connection: str, ord
     }
     return Life(
         connection=connection,
-        document_id=order_id,
+        document_id=document_id,
+        kind=kind,
         workflow_id=workflow_id,
         document=document,
         deliveries=await store.deliveries.receipts(connection, workflow_id=workflow_id, limit=RECEIPTS),
-        events=await store.audit.of(connection, KIND, order_id, payloads=payloads),
+        events=await store.audit.of(connection, kind, document_id, payloads=payloads),
         journals=tuple(journals),
-        invoices=await _invoices(store, connection, order_id),
+        invoices=await _invoices(store, connection, kind, document_id),
+        links=await _links(store, connection, kind, document_id),
         review=next((item for item in waiting if item.workflow_id in reviewed), None),
     )
 
 
-async def _invoices(store: Store, connection: str, order_id: str) -> tuple[BookedInvoice, ...]:
+async def _journal(store: Store, posting: PostingRow) -> BookedJournal:
+    place = (posting.key.fusion, JOURNAL, posting.reference)
+    refunds = [await store.journals.posting(one.id) for one in await store.cross_references.sources(*place)]
+    return BookedJournal(
+        posting=posting,
+        journal=await store.journals.content(posting.reference),
+        groups=await store.overview.memberships(posting.reference),
+        takes_back=await store.cross_references.target(*place, posting.key.fusion, JOURNAL) or "",
+        taken_back_by=tuple(one.reference for one in refunds if one and one.state in IN_THE_LEDGER),
+    )
+
+
+async def _invoices(store: Store, connection: str, kind: str, document_id: str) -> tuple[BookedInvoice, ...]:
     booked = []
-    for creation in await store.creations.creations_of(connection, KIND, order_id):
+    for creation in await store.creations.creations_of(connection, kind, document_id):
         content = await store.creations.content(creation.reference)
         invoice = Invoice.model_validate_json(content) if content and creation.resource == INVOICES else None
         booked.append(BookedInvoice(creation=creation, invoice=invoice))
     return tuple(booked)
+
+
+async def _links(store: Store, connection: str, kind: str, document_id: str) -> tuple[Link, ...]:
+    references = store.cross_references
+    if kind == names.ORDER:
+        found = await references.sources(connection, kind, document_id)
+        linked = [(one.kind, one.id) for one in found if one.connection == connection and one.kind in names.FLOWS]
+    else:
+        order_id = await references.target(connection, kind, document_id, connection, names.ORDER)
+        linked = [(names.ORDER, order_id)] if order_id else []
+    return tuple([await _link(store, connection, *one) for one in linked])
+
+
+async def _link(store: Store, connection: str, kind: str, document_id: str) -> Link:
+    row = await store.documents.get(connection, kind, document_id)
+    postings = await store.journals.postings_of(connection, kind, document_id)
+    creations = await store.creations.creations_of(connection, kind, document_id)
+    return Link(
+        kind=kind,
+        document_id=document_id,
+        state=row.state if row else None,
+        sentence=row.reason if row else "nothing is known of it",
+        references=(*(one.reference for one in postings), *(one.reference for one in creations)),
+    )
 
 
 def _delivered(receipt: Receipt) -> Moment:

@@ -4,12 +4,12 @@ Nothing waits for a decision then. The run is begun anew, in review as it was, i
 """
 
 import datetime as dt
-from typing import Literal
 
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from activities.parked import ParkedRun, parked_document
+from activities.updating import update_with_start
 from contracts import names
 from contracts.causes import NEEDS_REVIEW
 from contracts.flow import Decided, Decision, JournalImportInput, Parked, State
@@ -22,7 +22,7 @@ from store.rows import GroupRow, GroupState
 async def decide_anew(
     client: Client,
     store: Store,
-    kind: Literal["document", "journal_group"],
+    kind: str | None,
     connection: str,
     document_id: str,
     decision: Decision,
@@ -31,10 +31,10 @@ async def decide_anew(
 ) -> Decided | None:
     """Begin the review anew and decide about it. None: the store says by now that it is not in review.
 
+    `kind` is that of a document, None for a journal group.
     Raises as `temporalio.client.Client.execute_update_with_start_workflow` does.
     """
-    document = kind == "document"
-    run = await (parked_document(store, connection, document_id) if document else _group(store, document_id))
+    run = await (parked_document(store, connection, kind, document_id) if kind else _group(store, document_id))
     if run is None:
         return None
     operation: WithStartWorkflowOperation[object, object] = WithStartWorkflowOperation(
@@ -47,13 +47,8 @@ async def decide_anew(
         search_attributes=run.search_attributes,
         static_summary=run.summary,
     )
-    answer = await client.execute_update_with_start_workflow(
-        names.DECIDE,
-        decision,
-        start_workflow_operation=operation,
-        id=decision.id,
-        result_type=Decided,
-        rpc_timeout=patience,
+    answer = await update_with_start(
+        client, names.DECIDE, decision, operation, id=decision.id, result_type=Decided, rpc_timeout=patience
     )
     if not isinstance(answer, Decided):
         raise TypeError(f"a decision is answered by `Decided`, not by {type(answer).__name__}")

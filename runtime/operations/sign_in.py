@@ -9,6 +9,7 @@ from clients.bigcommerce import BigCommerceClient
 from clients.errors import BadAnswer, Forbidden, NotFound, Rejected, Unauthorized, VendorError
 from clients.oracle_fusion import FusionClient
 from contracts import names
+from contracts.audit import CONNECTION_KIND
 from contracts.configuration import BigCommerceConnection, FusionConnection
 from contracts.model import Frozen
 from contracts.secret_names import SIGN_IN_SECRET
@@ -17,9 +18,6 @@ from store.rows import AuditEvent
 
 PATIENCE: Final = 20.0
 """Seconds a person at a prompt waits for a system."""
-
-CONNECTION_KIND: Final = "connection"
-"""Kind of the audit events that are about a connection and no document."""
 
 Connection = FusionConnection | BigCommerceConnection
 

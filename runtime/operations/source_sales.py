@@ -12,7 +12,7 @@ from contracts.configuration import Integration, PostingPolicy
 from contracts.journal import Purpose
 from contracts.model import Amount, Frozen, Instant
 from contracts.sale import OrderSnapshot, Sale
-from mapping.bigcommerce import postability
+from mapping.bigcommerce import is_reversed, postability
 from mapping.dates import NotRecognised, recognition
 from mapping.entries import entries
 from runtime.grouped_errors import ungrouped
@@ -21,23 +21,30 @@ AT_ONCE: Final = 8
 """Orders read at the same time. The client's own limiter keeps the shop's quota."""
 
 
-class SoldOrder(Frozen):
-    """One order as the shop has it now."""
+class Sold(Frozen):
+    """One document as the shop has it now."""
 
-    order_id: str
     currency: str
     total: Amount
-    """What the shopper owes, tax included."""
+    """What the shopper owes or gets back, tax included."""
     contra: Amount
     """Debits of its journal beyond `total`: negative charges and roundings book on the other side."""
     settled: Amount = Decimal(0)
-    """What store credit and certificates paid of `total`: its invoice is over the rest."""
-    placed_at: Instant
+    """What store credit and certificates are of `total`: its invoice or credit memo is over the rest."""
     modified_at: Instant
     unpostable: str = ""
     """Why it is not to be posted; empty when it is."""
+
+
+class SoldOrder(Sold):
+    """An order."""
+
+    order_id: str
+    placed_at: Instant
+    reversed: bool = False
+    """It was cancelled: what was posted of it must have been taken back."""
     moved_on: bool = False
-    """Only its status says so: an order that was posted while its status allowed it stays a sale."""
+    """Only its status says so, or that it is archived: an order that was posted before stays a sale."""
 
 
 async def sold_since(shop: Shop, integration: Integration, since: dt.datetime) -> dict[str, SoldOrder]:
@@ -86,6 +93,7 @@ def _sold(snapshot: OrderSnapshot, integration: Integration) -> SoldOrder:
     policy, cut_over = integration.posting, integration.cut_over
     refused = postability(snapshot, policy, cut_over)
     any_status = policy.model_copy(update={"postable_statuses": (int(snapshot.status_id),)})
+    stays = postability(snapshot, any_status, cut_over, posted=True) is None
     return SoldOrder(
         order_id=sale.order_id,
         currency=sale.currency,
@@ -95,7 +103,8 @@ def _sold(snapshot: OrderSnapshot, integration: Integration) -> SoldOrder:
         placed_at=sale.placed_at,
         modified_at=snapshot.modified_at,
         unpostable=refused or _nothing_to_book(snapshot, policy) or "",
-        moved_on=bool(refused) and postability(snapshot, any_status, cut_over) is None,
+        reversed=is_cancelled(snapshot, integration),
+        moved_on=bool(refused) and stays,
     )
 
 
@@ -103,6 +112,11 @@ def invoiced_total(sale: Sale) -> Decimal:
     """What an invoice of the sale is over: everything that a journal books, except the payments."""
     billed = (entry.balance for entry in entries(sale) if entry.purpose is not Purpose.CLEARING)
     return -sum(billed, start=Decimal(0))
+
+
+def is_cancelled(snapshot: OrderSnapshot, integration: Integration) -> bool:
+    """Whether what was posted of the order is to be taken back."""
+    return is_reversed(snapshot, integration.posting)
 
 
 def _nothing_to_book(snapshot: OrderSnapshot, policy: PostingPolicy) -> str | None:

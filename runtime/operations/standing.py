@@ -5,6 +5,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from pydantic import Field
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -13,7 +14,10 @@ from contracts import names
 from contracts.configuration import BigCommerceConnection, Configuration
 from contracts.flow import State
 from contracts.model import Frozen, Instant
+from runtime.operations.alignment_standing import AlignmentStanding, alignment_standings
 from runtime.operations.connection_standing import ConnectionStanding, connection_standings
+from runtime.operations.hook_standing import ShopHooks, hook_standings
+from runtime.operations.loss_standing import LossStanding, loss_standings
 from runtime.operations.trail_standing import TrailStanding, trail_standings
 from store import Store
 from store.creating.creation import CreationCount, CreationRow
@@ -43,6 +47,8 @@ class IntegrationStanding(Frozen):
     integration: str
     documents: tuple[DocumentCount, ...]
     """As the store knows them: what was settled, staged or parked."""
+    records: dict[str, dict[State, int]] = Field(default_factory=dict)
+    """By kind, records that a shop and Fusion have: posted, where both agree, left (skipped), or in review."""
     running: dict[State, int] | None
     """Open workflows by state as Temporal knows them, those that have not settled anything yet included; None when
     Temporal does not answer."""
@@ -71,6 +77,12 @@ class Standing(Frozen):
     inbox_oldest: Instant | None
     connections: tuple[ConnectionStanding, ...]
     polls: tuple[PollStanding, ...]
+    hooks: tuple[ShopHooks, ...] = ()
+    """By shop: its webhooks, as they were when they were looked at last."""
+    loss: tuple[LossStanding, ...] = ()
+    """By integration: the shop's orders, counted against what was posted."""
+    alignments: tuple[AlignmentStanding, ...] = ()
+    """By integration: shop and pod, compared with the books and rules between them."""
     trails: tuple[TrailStanding, ...] = ()
     """By tenant: what of the audit trail is not sealed yet."""
     temporal: str = ""
@@ -82,6 +94,7 @@ async def standing(
 ) -> Standing:
     """Reads the store, and asks Temporal where it can. `since`: how far back noteworthy journals are listed."""
     counts = await store.overview.document_counts()
+    records = {kind: await store.overview.record_counts(kind) for kind in names.RECORDS}
     ids = [integration.id for integration in configuration.integrations]
     # Integrations that left the configuration still have documents; they are not hidden.
     ids += sorted({count.integration for count in counts} - set(ids))
@@ -93,6 +106,7 @@ async def standing(
             IntegrationStanding(
                 integration=one,
                 documents=tuple(count for count in counts if count.integration == one),
+                records=_records_of(one, records),
                 running=None if running is None else running[one],
             )
             for one in ids
@@ -113,9 +127,20 @@ async def standing(
                 if isinstance(one, BigCommerceConnection)
             ]
         ),
+        hooks=await hook_standings(store, configuration),
+        loss=await loss_standings(store, configuration, now),
+        alignments=await alignment_standings(store, configuration, now),
         trails=await trail_standings(store, configuration, now),
         temporal=silence,
     )
+
+
+def _records_of(integration: str, records: Mapping[str, Sequence[DocumentCount]]) -> dict[str, dict[State, int]]:
+    found = {
+        kind: {one.state: one.count for one in counts if one.integration == integration}
+        for kind, counts in records.items()
+    }
+    return {kind: counts for kind, counts in found.items() if counts}
 
 
 async def _running(
@@ -124,9 +149,11 @@ async def _running(
     if client is None:
         return None, "Temporal was not asked."
 
+    flows = ", ".join(f'"{flow}"' for flow in names.KINDS)
+
     async def count(integration: str, state: State) -> int:
         found = await client.count_workflows(
-            f'{names.SA_INTEGRATION} = "{integration}" AND {names.SA_FLOW} = "{names.ORDER_TO_JOURNAL}" '
+            f'{names.SA_INTEGRATION} = "{integration}" AND {names.SA_FLOW} IN ({flows}) '
             f'AND {names.SA_STATE} = "{state.value}" AND ExecutionStatus = "Running"',
             rpc_timeout=PATIENCE,
         )

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, Final, TypeVar
 
 import structlog
 from temporalio.api.enums.v1 import IndexedValueType
@@ -43,9 +44,15 @@ _PASSING: Final = frozenset(
         RPCStatusCode.ABORTED,
         RPCStatusCode.INTERNAL,
         RPCStatusCode.UNKNOWN,
+        RPCStatusCode.CANCELLED,
     }
 )
-"""What a server answers that is starting, or busy."""
+"""What a server answers that is starting, or busy; the SDK calls a request that it gave up cancelled."""
+_UNHEARD: Final = frozenset({RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED})
+ONE_REQUEST: Final = 10.0
+"""Seconds after which a request without an answer is given up, and made again while there is patience."""
+
+T = TypeVar("T")
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -116,10 +123,11 @@ async def register_search_attributes(client: Client, *, patience: float = 30.0) 
     """Adds those of `contracts.names.SEARCH_ATTRIBUTES` that the namespace lacks and waits until it accepts them.
 
     A production server lists an attribute seconds before requests may carry it: its services take note of a changed
-    namespace by and by. A server that is away for a moment is waited for, up to `patience` seconds. Safe to call from
-    every process at every start. Returns the names it added. Raises `SearchAttributesError`.
+    namespace by and by. A server that is away for a moment is waited for, up to `patience` seconds in all. Safe to
+    call from every process at every start. Returns the names it added. Raises `SearchAttributesError`.
     """
-    known = await _registered(client, patience)
+    gives_up_at = time.monotonic() + patience
+    known = await _registered(client, patience, gives_up_at)
     for name in SEARCH_ATTRIBUTES:
         kind = known.get(name, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
         if kind != IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD:
@@ -129,9 +137,8 @@ async def register_search_attributes(client: Client, *, patience: float = 30.0) 
             )
     missing = tuple(name for name in SEARCH_ATTRIBUTES if name not in known)
     if missing:
-        await _add(client, missing)
-    gives_up_at = time.monotonic() + patience
-    while not await _accepted(client):
+        await _add(client, missing, gives_up_at)
+    while not await _accepted(client, gives_up_at):
         if time.monotonic() > gives_up_at:
             raise SearchAttributesError(
                 f"Temporal accepted {', '.join(missing or SEARCH_ATTRIBUTES)} but takes no request with them after "
@@ -143,48 +150,62 @@ async def register_search_attributes(client: Client, *, patience: float = 30.0) 
     return missing
 
 
-async def _registered(client: Client, patience: float) -> dict[str, int]:
-    gives_up_at = time.monotonic() + patience
+async def _patiently(ask: Callable[[timedelta], Awaitable[T]], gives_up_at: float) -> T:
+    """The answer of a server that may be starting, or busy. Raises `RPCError`: what else it says, or what it said last
+    when patience was at an end."""
     while True:
         try:
-            answer = await client.operator_service.list_search_attributes(
-                ListSearchAttributesRequest(namespace=client.namespace)
-            )
+            return await ask(_time_for_one(gives_up_at))
         except RPCError as error:
-            if error.status in _PASSING:
-                if time.monotonic() < gives_up_at:
-                    await asyncio.sleep(0.5)
-                    continue
-                raise SearchAttributesError(
-                    f"Temporal was asked for the search attributes of namespace {client.namespace} for {patience:.0f} "
-                    f"s and answers: {error.status.name.lower()}. See whether it is well, then start this again."
-                ) from error
-            raise SearchAttributesError(
-                f"Temporal does not list the search attributes of namespace {client.namespace} "
-                f"({error.status.name.lower()}). {_by_hand(client, SEARCH_ATTRIBUTES)}"
-            ) from error
-        return dict(answer.custom_attributes)
+            if error.status not in _PASSING or time.monotonic() >= gives_up_at:
+                raise
+        await asyncio.sleep(0.5)
 
 
-async def _accepted(client: Client) -> bool:
-    """Whether a request may carry them, by a question that does."""
+def _time_for_one(gives_up_at: float) -> timedelta:
+    return timedelta(seconds=min(max(gives_up_at - time.monotonic(), 1.0), ONE_REQUEST))
+
+
+async def _registered(client: Client, patience: float, gives_up_at: float) -> dict[str, int]:
+    wanted = ListSearchAttributesRequest(namespace=client.namespace)
     try:
-        await client.count_workflows(" AND ".join(f"{name} = 'none'" for name in SEARCH_ATTRIBUTES))
+        answer = await _patiently(
+            lambda timeout: client.operator_service.list_search_attributes(wanted, timeout=timeout), gives_up_at
+        )
+    except RPCError as error:
+        if error.status in _PASSING:
+            raise SearchAttributesError(
+                f"Temporal was asked for the search attributes of namespace {client.namespace} for {patience:.0f} "
+                f"s and answers: {error.status.name.lower()}. See whether it is well, then start this again."
+            ) from error
+        raise SearchAttributesError(
+            f"Temporal does not list the search attributes of namespace {client.namespace} "
+            f"({error.status.name.lower()}). {_by_hand(client, SEARCH_ATTRIBUTES)}"
+        ) from error
+    return dict(answer.custom_attributes)
+
+
+async def _accepted(client: Client, gives_up_at: float) -> bool:
+    """Whether a request may carry them, by a question that does."""
+    question = " AND ".join(f"{name} = 'none'" for name in SEARCH_ATTRIBUTES)
+    try:
+        await client.count_workflows(question, rpc_timeout=_time_for_one(gives_up_at))
     except RPCError as error:
         # Every other refusal is about the question, and says nothing about starts.
-        return error.status != RPCStatusCode.INVALID_ARGUMENT
+        return error.status != RPCStatusCode.INVALID_ARGUMENT and error.status not in _UNHEARD
     return True
 
 
-async def _add(client: Client, missing: Sequence[str]) -> None:
-    wanted = dict.fromkeys(missing, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
+async def _add(client: Client, missing: Sequence[str], gives_up_at: float) -> None:
+    kinds = dict.fromkeys(missing, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
+    wanted = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=kinds)
     try:
-        await client.operator_service.add_search_attributes(
-            AddSearchAttributesRequest(namespace=client.namespace, search_attributes=wanted), retry=True
+        await _patiently(
+            lambda timeout: client.operator_service.add_search_attributes(wanted, timeout=timeout), gives_up_at
         )
     except RPCError as error:
         if error.status == RPCStatusCode.ALREADY_EXISTS:
-            return  # another process of ours was faster
+            return  # another process of ours was faster, or an answer of ours was lost
         raise SearchAttributesError(
             f"Temporal refuses new search attributes in namespace {client.namespace} ({error.status.name.lower()}). "
             f"{_by_hand(client, missing)}"

@@ -7,6 +7,7 @@ able to kill and restart the server on the same ports and database.
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import socket
 import time
@@ -32,6 +33,8 @@ DYNAMIC_CONFIG: Final = (
 INTERRUPTED: Final = "interrupted (9)"
 """How the server answers, to everything and for ever, once a call that was given up left its one database connection
 interrupted: busy machines see that now and then. Starting it again on its file heals it."""
+PORTS: Final = range(20_000, 32_000)
+"""Where a port is chosen that nobody gave. A Temporal server keeps its ports as SMALLINT in PostgreSQL."""
 LOOK_EVERY: Final = 2.0
 STUCK_AFTER: Final = 3
 """Looks in a row."""
@@ -293,9 +296,12 @@ class DevServer:
 
 
 def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """Below what the system gives to whoever asks for any port: those are gone a moment later on a busy machine, and
+    a server that was killed would find its own taken."""
+    for port in random.sample(PORTS, len(PORTS)):
+        if not _taken(host, port):
+            return port
+    raise DevServerError(f"No port of {PORTS.start} to {PORTS.stop - 1} on {host} is free.")
 
 
 def _taken(host: str, port: int) -> bool:

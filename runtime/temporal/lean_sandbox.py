@@ -17,15 +17,19 @@ PASSTHROUGH: Final = (
     "contracts",  # frozen models and constants; pydantic caches their validators per class
     "mapping",  # pure functions of contracts, no clock and no I/O
     "activities",  # imported for their signatures only, brings httpx and sqlalchemy along
-    # The flow of every order, and what flows share. They keep nothing between runs and reach for no clock, chance or
-    # system: tests read them, and replay every line of them in the SDK's whole sandbox. A copy of the flow's module for
-    # each run was 3 ms of CPU, and 40 KB while it waits.
+    # The flows of every order and refund, and what flows share. They keep nothing between runs and reach for no clock,
+    # chance or system: tests read them, and replay every line of them in the SDK's whole sandbox. A copy of the flow's
+    # module for each run was 3 ms of CPU, and 40 KB while it waits.
     "workflows.attributes",
+    "workflows.document_flow",
+    "workflows.document_journal",
+    "workflows.document_steps",
     "workflows.order_invoice",
-    "workflows.order_journal",
     "workflows.order_steps",
     "workflows.order_to_journal",
     "workflows.patience",
+    "workflows.refund_steps",
+    "workflows.refund_to_journal",
     "workflows.review",
 )
 """Our packages that workflows share with the worker instead of importing them anew for each run."""

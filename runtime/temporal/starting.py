@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from pydantic import BaseModel
 from temporalio.client import Client
 from temporalio.common import (
+    Priority,
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
@@ -17,28 +19,66 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import names
-from contracts.flow import OrderToJournalInput, State
+from contracts.converging import LookAtRecordsInput
+from contracts.flow import State, document_input
+from contracts.hooks import HooksHealthInput
 from contracts.starting import StartError, StartRequest
 
 
-def _order_to_journal(request: StartRequest) -> OrderToJournalInput:
-    return OrderToJournalInput(
+def _document(request: StartRequest) -> BaseModel:
+    return document_input(
+        names.KINDS[request.flow],
+        request.document_id,
+        parent_id=request.parent_id or "",
         integration=request.integration,
         connection=request.connection,
-        order_id=request.document_id,
         job=request.job,
     )
 
 
+def _look(kind: str, request: StartRequest) -> LookAtRecordsInput:
+    return LookAtRecordsInput(
+        integration=request.integration,
+        connection=request.connection,
+        kind=kind,
+        parent=request.document_id,
+        job=request.job,
+    )
+
+
+def _hooks_health(request: StartRequest) -> HooksHealthInput:
+    return HooksHealthInput(connection=request.connection)
+
+
 INPUTS: Final[Mapping[str, Callable[[StartRequest], BaseModel]]] = {
-    names.ORDER_TO_JOURNAL: _order_to_journal,
+    names.ORDER_TO_JOURNAL: _document,
+    names.REFUND_TO_JOURNAL: _document,
+    names.CONVERGE_ITEM: _document,
+    names.CONVERGE_CUSTOMER: _document,
+    names.LOOK_AT_PRODUCT: partial(_look, names.ITEM),
+    names.LOOK_AT_CUSTOMER: partial(_look, names.CUSTOMER),
+    names.HOOKS_HEALTH: _hooks_health,
 }
 """The workflow input of every flow that documents start. A new flow adds its row here."""
 
 SUMMARIES: Final[Mapping[str, str]] = {
     names.ORDER_TO_JOURNAL: "Order {document_id} of {connection} to the general ledger",
+    names.CONVERGE_ITEM: "Item {document_id} of {connection} and of Fusion",
+    names.CONVERGE_CUSTOMER: "Customer {document_id} of {connection} and its account in Fusion",
+    names.LOOK_AT_CUSTOMER: "Customer {document_id} of {connection}, which a webhook tells of",
+    names.LOOK_AT_PRODUCT: "Product {document_id} of {connection}, which a webhook tells of",
+    names.HOOKS_HEALTH: "Webhooks of {connection}, which says that deliveries fail",
+    names.REFUND_TO_JOURNAL: "Refund {document_id} of {connection} to the general ledger",
 }
 """One line for the Temporal UI. Business ids only: summaries are kept in the history."""
+
+CAN_WAIT: Final = frozenset(
+    {names.CONVERGE_ITEM, names.CONVERGE_CUSTOMER, names.LOOK_AT_CUSTOMER, names.LOOK_AT_PRODUCT}
+)
+"""Records: a first load starts thousands at once, and orders share their queues."""
+LATER: Final = 4
+"""Temporal: 1 first, 5 last, 3 by default; steps inherit it from their run. A server before 1.31 heeds it with
+`matching.useNewMatcher`, and takes everything in turn otherwise."""
 
 OUTAGES: Final = frozenset(
     {
@@ -141,6 +181,7 @@ class TemporalStarter:
             # not sent.
             start_delay=timedelta(seconds=min(request.quiet, LONGEST_QUIET)) if request.quiet else None,
             search_attributes=search_attributes(request),
+            priority=Priority(priority_key=LATER) if request.flow in CAN_WAIT else Priority.default,
             static_summary=SUMMARIES[request.flow].format(
                 document_id=request.document_id, connection=request.connection
             ),

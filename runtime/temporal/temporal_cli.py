@@ -92,7 +92,7 @@ def works(binary: Path) -> bool:
         return False
     try:
         answer = subprocess.run(  # noqa: S603 -- the operator's own path
-            [str(binary), "--version"], capture_output=True, text=True, timeout=30, check=False
+            [str(binary), "--version"], capture_output=True, text=True, timeout=120, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return False

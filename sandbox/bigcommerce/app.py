@@ -7,9 +7,18 @@ from collections.abc import Iterable
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from sandbox.bigcommerce import routes_v2, routes_v3
+from sandbox.bigcommerce import (
+    routes_catalog,
+    routes_channels,
+    routes_customers,
+    routes_metafields,
+    routes_v2,
+    routes_v3,
+)
 from sandbox.bigcommerce.control import control_routes
+from sandbox.bigcommerce.control_master import master_routes
 from sandbox.bigcommerce.desk import Desk
+from sandbox.bigcommerce.pages import BigCommercePages
 from sandbox.bigcommerce.profiles import EU_SHOP, US_SHOP
 from sandbox.bigcommerce.refusals import RefusedError, answer, version_of
 from sandbox.bigcommerce.store import Store, StoreSettings
@@ -29,7 +38,8 @@ _TITLES = {
 class BigCommerceTwin(Twin):
     """`stores` by store hash; each has a `shop` to act on, `deliveries` to spoil and a `quota` to tighten.
 
-    Besides the faults every twin knows: `late_visibility` hides new orders for `seconds`, in lists and by id.
+    Besides the faults every twin knows: `late_visibility` hides new orders and products for `seconds`, in lists and by
+    id. What the vendor leaves open is played as a store's `habits` say.
     """
 
     name = "bigcommerce"
@@ -46,7 +56,12 @@ class BigCommerceTwin(Twin):
 
     def routes(self) -> list[BaseRoute]:
         desk = Desk(self.stores)
-        return [*control_routes(self), *routes_v2.routes(desk), *routes_v3.routes(desk)]
+        rooms = (routes_v2, routes_v3, routes_catalog, routes_channels, routes_customers, routes_metafields)
+        own = [*control_routes(self), *master_routes(self)]
+        return [*own, *(route for room in rooms for route in room.routes(desk))]
+
+    def pages(self) -> BigCommercePages:
+        return BigCommercePages(self)
 
     def refusal(self, exchange: Exchange, fault: Fault, status: int) -> Response:
         """The vendor's error shapes. A fault's 429 has no quota headers, as when the platform is overloaded."""

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from sandbox.bigcommerce import orders, statuses
-from sandbox.bigcommerce.documents import Order
-from sandbox.bigcommerce.shop import Shop, Truth
+from sandbox.bigcommerce.documents import Fee, Order, Returned, ReturnType
+from sandbox.bigcommerce.profiles import Person
+from sandbox.bigcommerce.shop import Shop
 from sandbox.bigcommerce.store import Store
+from sandbox.bigcommerce.truth import Truth
 from sandbox.bigcommerce.webhooks import Rule
 
 if TYPE_CHECKING:
     from sandbox.bigcommerce.app import BigCommerceTwin
+
+_ACTIONS = (
+    "status",
+    "line",
+    "fees",
+    "move",
+    "exempt",
+    "touch",
+    "ship",
+    "archive",
+    "refund",
+    "repeat-refund",
+    "decline-refund",
+)
 
 
 def control_routes(twin: BigCommerceTwin) -> list[BaseRoute]:
@@ -28,12 +44,22 @@ def control_routes(twin: BigCommerceTwin) -> list[BaseRoute]:
                                                    (+ categories, currency, status_id, created, quiet)
     POST /_twin/stores/{hash}/orders/{id}/{what}   what: status {"status_id": 2} | line {"line_id": 1, "quantity": 2,
                                                    "unit_price": "9.50"} | touch | ship | archive
-                                                   | refund {"line_id": 1, "quantity": 1}
+                                                   | fees {"fees": [{"name": "Rush", "cost": "4.00", "tax": "0.33"}]}
+                                                   | move {"state": "Ohio", "country_iso2": "US"} | exempt
+                                                   | refund {"line_id": 1, "quantity": 1} or {"items": [{"type":
+                                                   "SHIPPING", "id": 10012, "amount": "4.00"}]} or {"everything":
+                                                   true} or {"tax_adjustment": "1.20"} (+ payments {"storecredit":
+                                                   "5.00"}, override {"total", "tax"}, declined, over)
+                                                   | repeat-refund {"refund_id": 10019} | decline-refund, later
     GET  /_twin/stores/{hash}/deliveries           ?state=exhausted&order_id=1001
     GET, POST, DELETE /_twin/stores/{hash}/luck    {"action": "drop", "scope": "store/order/*", "times": 2}
     GET, POST /_twin/stores/{hash}/settings        {"reachable": {"https://connector.example.com":
                                                    "http://127.0.0.1:8080"}, "time_scale": 0.001,
-                                                   "requests_per_window": 450, "refund_lag": 5, "resign": false}
+                                                   "requests_per_window": 450, "refund_lag": 5, "resign": false,
+                                                   "activation_delay": 60, "others_per_second": 2.5}
+    GET  /_twin/stores/{hash}/hooks                what is registered, and which domains are blocked for how long
+    POST /_twin/stores/{hash}/hooks/{what}         what: deactivate | delete {"scope": "store/order/*"}
+                                                   | block {"domain": "connector.example.com", "seconds": 180}
     POST /_twin/stores/{hash}/release              {"order": "reversed"}: send what is held
     POST /_twin/stores/{hash}/repeat               {"webhook_id": "msg_..."}: send once more
     """
@@ -46,6 +72,8 @@ def control_routes(twin: BigCommerceTwin) -> list[BaseRoute]:
         Route(f"{store}/deliveries", control.deliveries, methods=["GET"]),
         Route(f"{store}/luck", control.luck, methods=["GET", "POST", "DELETE"]),
         Route(f"{store}/settings", control.settings, methods=["GET", "POST"]),
+        Route(f"{store}/hooks", control.hooks, methods=["GET"]),
+        Route(f"{store}/hooks/{{what}}", control.spoil, methods=["POST"]),
         Route(f"{store}/release", control.release, methods=["POST"]),
         Route(f"{store}/repeat", control.repeat, methods=["POST"]),
     ]
@@ -127,9 +155,34 @@ class _Control:
                 "time_scale": store.deliveries.time_scale,
                 "resign": store.deliveries.resign,
                 "requests_per_window": store.quota.requests,
+                "others_per_second": store.quota.others_per_second,
                 "refund_lag": store.shop.refund_lag,
+                "activation_delay": store.subscriptions.activation_delay,
             }
         )
+
+    async def hooks(self, request: Request) -> JSONResponse:
+        store = self._store(request)
+        return _unknown() if store is None else JSONResponse(_hooks(store))
+
+    async def spoil(self, request: Request) -> JSONResponse:
+        store = self._store(request)
+        if store is None:
+            return _unknown()
+        wanted = await _body(request)
+        try:
+            match request.path_params["what"]:
+                case "deactivate":
+                    store.subscriptions.deactivate(str(wanted.get("scope", "*")))
+                case "delete":
+                    store.subscriptions.remove(str(wanted.get("scope", "*")))
+                case "block":
+                    store.deliveries.block(str(wanted["domain"]), float(wanted.get("seconds", 180)))
+                case what:
+                    return _bad(f"Nobody can {what} hooks; choose deactivate, delete or block.")
+        except (KeyError, TypeError, ValueError) as error:
+            return _bad(f"No such hooks: {error}.")
+        return JSONResponse(_hooks(store))
 
     async def release(self, request: Request) -> JSONResponse:
         store = self._store(request)
@@ -150,6 +203,15 @@ class _Control:
 
     def _store(self, request: Request) -> Store | None:
         return self._twin.stores.get(request.path_params["store_hash"])
+
+
+def _hooks(store: Store) -> dict[str, Any]:
+    """Without the custom headers, which may be secret."""
+    shown = ("id", "scope", "destination", "is_active", "created_at", "updated_at")
+    return {
+        "hooks": [{name: hook.render()[name] for name in shown} for hook in store.subscriptions.every()],
+        "blocked_domains": store.deliveries.blocked_domains(),
+    }
 
 
 def render_truth(truth: Truth) -> dict[str, Any]:
@@ -201,8 +263,12 @@ def _set(store: Store, wanted: dict[str, Any]) -> None:
                 store.deliveries.resign = bool(value)
             case "requests_per_window":
                 store.quota.requests = int(value)
+            case "others_per_second":
+                store.quota.others_per_second = float(value)
             case "refund_lag":
                 store.shop.refund_lag = float(value)
+            case "activation_delay":
+                store.subscriptions.activation_delay = float(value)
             case _:
                 raise ValueError(name)
 
@@ -225,10 +291,74 @@ def _act(shop: Shop, order_id: int, what: str, wanted: dict[str, Any]) -> None:
             shop.ship(order_id)
         case "archive":
             shop.archive(order_id)
+        case "fees":
+            fees = [(one["name"], Decimal(str(one["cost"])), Decimal(str(one.get("tax", 0)))) for one in wanted["fees"]]
+            shop.set_fees(order_id, tuple(Fee(*one) for one in fees))
+        case "move":
+            shop.move(order_id, _moved(shop.order(order_id).draft.person, wanted))
+        case "exempt":
+            shop.exempt(order_id, exempt=bool(wanted.get("exempt", True)))
         case "refund":
-            shop.refund(order_id, int(wanted["line_id"]), int(wanted.get("quantity", 1)))
+            _refund(shop, order_id, wanted)
+        case "repeat-refund":
+            shop.repeat_refund(int(wanted["refund_id"]))
+        case "decline-refund":
+            shop.decline_refund(int(wanted["refund_id"]))
         case _:
-            raise ValueError(f"An order cannot {what}; it knows status, line, touch, ship, archive and refund.")
+            raise ValueError(f"An order cannot {what}; it knows {', '.join(_ACTIONS)}.")
+
+
+def _moved(person: Person, wanted: dict[str, Any]) -> Person:
+    """The person at another address."""
+    if unknown := set(wanted) - {"state", "country", "country_iso2"}:
+        raise ValueError(f"An address has no {', '.join(sorted(unknown))} here.")
+    return replace(
+        person,
+        state=str(wanted.get("state", person.state)),
+        country=str(wanted.get("country", person.country)),
+        country_iso2=str(wanted.get("country_iso2", person.country_iso2)),
+    )
+
+
+def _refund(shop: Shop, order_id: int, wanted: dict[str, Any]) -> None:
+    override, declined, payments = wanted.get("override"), wanted.get("declined", False), wanted.get("payments")
+    shop.refund(
+        order_id,
+        int(wanted.get("line_id", 0)),
+        int(wanted.get("quantity", 1)),
+        items=[_returned(shop.order(order_id), item) for item in wanted.get("items", ())],
+        everything=bool(wanted.get("everything", False)),
+        tax_adjustment=Decimal(str(wanted.get("tax_adjustment", 0))),
+        payments=None if payments is None else {str(name): Decimal(str(amount)) for name, amount in payments.items()},
+        override=None if override is None else (Decimal(str(override["total"])), Decimal(str(override["tax"]))),
+        declined=declined if isinstance(declined, bool) else [str(one) for one in declined],
+        over=bool(wanted.get("over", False)),
+    )
+
+
+def _returned(order: Order, item: dict[str, Any]) -> Returned:
+    """An item of a refund. Without an id it is about the order's first line, address or fee."""
+    kind = str(item["type"])
+    if kind not in get_args(ReturnType):
+        raise ValueError(f"There is no item type {kind}.")
+    first = {
+        "PRODUCT": order.lines[0].id if order.lines else 0,
+        "GIFT_WRAPPING": next((line.id for line in order.lines if line.item.wrapping), 0),
+        "SHIPPING": next(iter(order.address_ids), 0),
+        "HANDLING": next(iter(order.address_ids), 0),
+        "ORDER": order.id,
+        "FEE": order.fee_id(0),
+    }
+    quantity, amount = item.get("quantity"), item.get("amount")
+    if kind in ("PRODUCT", "GIFT_WRAPPING"):
+        quantity = 1 if quantity is None else int(quantity)
+    return Returned(
+        cast(ReturnType, kind),
+        int(item.get("id", first[kind])),
+        quantity,
+        None if amount is None else Decimal(str(amount)),
+        tuple(Decimal(str(one)) for one in item.get("adjustments", ())),
+    )
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sandbox.bigcommerce.pricing import Priced, price
 from sandbox.bigcommerce.profiles import NON_TAXABLE, Person, Profile
 
 ItemType = Literal["physical", "digital", "giftcertificate"]
+ReturnType = Literal["PRODUCT", "GIFT_WRAPPING", "SHIPPING", "HANDLING", "ORDER", "FEE"]
 TransactionEvent = Literal["purchase", "authorization", "capture", "refund", "void", "pending", "settled"]
 
 
@@ -129,6 +130,36 @@ class Transaction:
     status: Literal["ok", "error"] = "ok"
 
 
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """One item of a refund: pieces of something, or an amount in the store's price basis.
+
+    `item_id` is a line (PRODUCT, GIFT_WRAPPING), an address (SHIPPING, HANDLING), the order (ORDER) or a fee (FEE).
+    """
+
+    type: ReturnType
+    item_id: int
+    quantity: int | None = None
+    amount: Decimal | None = None
+    """None with SHIPPING, HANDLING and FEE: all that is left of it."""
+    adjustments: tuple[Decimal, ...] = ()
+    """Deductions, negative, in the store's price basis."""
+    reason: str | None = None
+    """What was typed for this item; None: the refund's own reason."""
+
+
+@dataclass(slots=True)
+class RefundPayment:
+    id: int
+    provider_id: str
+    amount: Decimal
+    offline: bool = False
+    declined: bool = False
+    declined_message: str = "The provider declined the refund."
+    """What the provider said; shown only while it is declined."""
+    transaction_id: int = 0
+
+
 @dataclass(slots=True)
 class Refund:
     id: int
@@ -138,9 +169,14 @@ class Refund:
     reason: str
     total: Decimal
     tax: Decimal
-    items: tuple[tuple[str, int, int | None, Decimal | None], ...]
-    """(item type, item id, quantity or None, requested amount or None)."""
-    provider_id: str
+    items: tuple[Returned, ...]
+    payments: list[RefundPayment]
+    override: bool = False
+    """The merchant typed total and tax."""
+
+    @property
+    def declined(self) -> bool:
+        return any(payment.declined for payment in self.payments)
 
 
 @dataclass(slots=True)
@@ -214,6 +250,9 @@ class Order:
         paid = total - certificate - credit
         tenders = {"gift_certificate": certificate, "store_credit": credit, "payment": paid}
         return {kind: amount for kind, amount in tenders.items() if amount}
+
+    def fee_id(self, index: int) -> int:
+        return self.id * 10 + index
 
 
 def gift_certificate(amount: Decimal, name: str = "Gift certificate") -> Item:

@@ -141,7 +141,9 @@ async def coupons(visit: Visit) -> Response:
 
 
 async def taxes(visit: Visit) -> Response:
-    rows = v2.render_taxes(visit.order(), details=visit.query.get("details", "").lower() == "true")
+    details = visit.query.get("details", "").lower() == "true"
+    lowered = visit.store.habits.refunded_tax_rows == "lowered"
+    rows = v2.render_taxes(visit.order(), details=details, lowered=lowered)
     return _sublist(visit, rows, lambda row: row)
 
 

@@ -1,4 +1,4 @@
-"""Routes of V3: transactions, refunds, catalog, customers and webhooks."""
+"""Routes of V3 around orders: transactions, refunds and webhooks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from sandbox.bigcommerce.refusals import RefusedError, not_found
 
 ORDERS = "store_v2_orders"
 TRANSACTIONS = "store_v2_transactions"
-PRODUCTS = "store_v2_products"
-CUSTOMERS = "store_v2_customers"
 
 
 def routes(desk: Desk) -> list[Route]:
@@ -26,16 +24,10 @@ def routes(desk: Desk) -> list[Route]:
         get("/v3/orders/{order_id:int}/payment_actions/refunds", order_refunds, ORDERS),
         get(refunds, all_refunds, ORDERS),
         get(f"{refunds}/{{refund_id:int}}", refund, ORDERS),
-        get("/v3/catalog/products", products, PRODUCTS),
-        get("/v3/catalog/products/{product_id:int}", product, PRODUCTS),
-        get("/v3/catalog/trees", trees, PRODUCTS),
-        get("/v3/catalog/trees/categories", tree_categories, PRODUCTS),
-        get("/v3/catalog/trees/{tree_id:int}/categories", category_nodes, PRODUCTS),
-        get("/v3/catalog/categories", categories, PRODUCTS),
-        get("/v3/customers", customers, CUSTOMERS),
         get("/v3/hooks", hooks),
         desk.route("/v3/hooks", create_hook, method="POST"),
         get("/v3/hooks/admin", hooks_admin),
+        desk.route("/v3/hooks/admin", change_hooks_admin, method="PUT"),
         get("/v3/hooks/{hook_id:int}", hook),
         desk.route("/v3/hooks/{hook_id:int}", change_hook, method="PUT"),
         desk.route("/v3/hooks/{hook_id:int}", delete_hook, method="DELETE"),
@@ -71,6 +63,8 @@ async def all_refunds(visit: Visit) -> Response:
     if "created:max" in query:
         latest = listing.moment("created:max", query["created:max"])
         rows = [row for row in rows if row[1].created <= latest]
+    if "transaction_id" in query:
+        rows = [row for row in rows if query["transaction_id"] in {str(one.transaction_id) for one in row[1].payments}]
     return _page(visit, [v3.render_refund(*row) for row in rows])
 
 
@@ -79,77 +73,6 @@ async def refund(visit: Visit) -> Response:
         if known.id == visit.number("refund_id"):
             return JSONResponse({"data": v3.render_refund(order, known), "meta": {}})
     raise not_found()
-
-
-async def products(visit: Visit) -> Response:
-    wanted, hidden = listing.numbers(visit.query, "id:in"), listing.numbers(visit.query, "id:not_in")
-    single, within = listing.numbers(visit.query, "id"), listing.numbers(visit.query, "categories:in")
-    fields = {name for name in visit.query.get("include_fields", "").split(",") if name}
-    rows = [
-        v3.render_product(visit.store.profile, known, fields=fields)
-        for known in visit.store.profile.products
-        if (wanted is None or known.id in wanted)
-        and (hidden is None or known.id not in hidden)
-        and (single is None or known.id in single)
-        and (within is None or within & set(known.categories))
-        and visit.query.get("sku", known.sku) == known.sku
-    ]
-    return _page(visit, rows)
-
-
-async def product(visit: Visit) -> Response:
-    fields = {name for name in visit.query.get("include_fields", "").split(",") if name}
-    for known in visit.store.profile.products:
-        if known.id == visit.number("product_id"):
-            return JSONResponse({"data": v3.render_product(visit.store.profile, known, fields=fields), "meta": {}})
-    raise not_found()
-
-
-async def trees(visit: Visit) -> Response:
-    profile = visit.store.profile
-    return _page(visit, [{"id": v3.TREE_ID, "name": f"{profile.name} catalog", "channels": [profile.channel_id]}])
-
-
-async def tree_categories(visit: Visit) -> Response:
-    query = visit.query
-    wanted, tree = listing.numbers(query, "category_id:in"), listing.numbers(query, "tree_id:in")
-    parents = listing.numbers(query, "parent_id:in")
-    rows = [
-        v3.render_category(known)
-        for known in visit.store.profile.categories
-        if (wanted is None or known.id in wanted)
-        and (parents is None or known.parent_id in parents)
-        and (tree is None or v3.TREE_ID in tree)
-    ]
-    return _page(visit, rows)
-
-
-async def category_nodes(visit: Visit) -> Response:
-    if visit.number("tree_id") != v3.TREE_ID:
-        raise not_found()
-    profile = visit.store.profile
-    roots = [known for known in profile.categories if not known.parent_id]
-    return JSONResponse({"data": [v3.render_category_node(profile, root) for root in roots], "meta": {}})
-
-
-async def categories(visit: Visit) -> Response:
-    wanted = listing.numbers(visit.query, "id:in")
-    rows = [
-        v3.render_category(known, old=True)
-        for known in visit.store.profile.categories
-        if wanted is None or known.id in wanted
-    ]
-    return _page(visit, rows)
-
-
-async def customers(visit: Visit) -> Response:
-    wanted = listing.numbers(visit.query, "id:in")
-    rows = [
-        v3.render_customer(person, visit.store.profile)
-        for person in visit.store.profile.people
-        if person.customer_id and (wanted is None or person.customer_id in wanted)
-    ]
-    return _page(visit, rows)
 
 
 async def hooks(visit: Visit) -> Response:
@@ -190,17 +113,25 @@ async def delete_hook(visit: Visit) -> Response:
 async def hooks_admin(visit: Visit) -> Response:
     mine = visit.store.subscriptions.of(visit.account)
     rows = [
-        {
-            "id": known.id,
-            "scope": known.scope,
-            "destination": known.destination,
-            "is_active": known.is_active,
-            "status": "deactivated" if known.deactivated else "active" if known.is_active else "inactive",
-            "created_at": int(known.created.timestamp()),
-        }
+        known.render() | {"status": "deactivated" if known.deactivated else "active" if known.is_active else "inactive"}
         for known in mine
+        if visit.query.get("is_active", str(known.is_active)).lower() == str(known.is_active).lower()
     ]
-    return JSONResponse({"data": {"hooks_list": rows, "emails": [], "blocked_domains": []}, "meta": {}})
+    blocked = [
+        {"destination": f"https://{domain}", "time_left": left, "reasons": []}
+        for domain, left in visit.store.deliveries.blocked_domains().items()
+    ]
+    emails = visit.store.subscriptions.emails
+    return JSONResponse({"data": {"hooks_list": rows, "emails": emails, "blocked_domains": blocked}, "meta": {}})
+
+
+async def change_hooks_admin(visit: Visit) -> Response:
+    wanted = await visit.body()
+    emails = wanted.get("emails") if isinstance(wanted, dict) else None
+    if not isinstance(emails, list) or not all(isinstance(one, str) and "@" in one for one in emails):
+        raise RefusedError(422, "JSON data is missing or invalid", errors={"emails": "error.path.missing."})
+    visit.store.subscriptions.emails = emails
+    return Response(status_code=204)
 
 
 def _page(visit: Visit, rows: Sequence[Any]) -> Response:

@@ -7,17 +7,18 @@ the vendor's webhook scopes. Nothing here speaks HTTP.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sandbox.bigcommerce import statuses
-from sandbox.bigcommerce.documents import Draft, Fee, Item, Line, Order, Refund, Shipment
-from sandbox.bigcommerce.money import ZERO, quantize
-from sandbox.bigcommerce.payments import settle
-from sandbox.bigcommerce.profiles import Profile
+from sandbox.bigcommerce import refunds, statuses
+from sandbox.bigcommerce.documents import Draft, Fee, Item, Line, Order, Refund, Returned, Shipment
+from sandbox.bigcommerce.money import ZERO
+from sandbox.bigcommerce.payments import decline, pay_back, settle
+from sandbox.bigcommerce.profiles import Person, Profile
+from sandbox.bigcommerce.truth import Truth, truth_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,36 +31,13 @@ class Event:
 
     @property
     def order_id(self) -> int | None:
+        if self.data.get("type") in _NO_ORDERS:
+            return None
         named = self.data.get("order_id", self.data.get("orderId", self.data.get("id")))
         return int(named) if named is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """What a correct ledger must say about one order. Amounts are in `currency`."""
-
-    store_hash: str
-    order_id: int
-    channel_id: int
-    currency: str
-    shape: str
-    status_id: int
-    deleted: bool
-    test: bool
-    migrated: bool
-    created: datetime
-    modified: datetime
-    total: Decimal
-    tax: Decimal
-    tenders: dict[str, Decimal]
-    """`payment`, `store_credit`, `gift_certificate`; they sum to `total`."""
-    net: dict[str, Decimal]
-    """Revenue and charges without tax: product, custom, gift_certificate, shipping, handling, wrapping, fee. Exact
-    where the store rounds each tax row; where it rounds once per order, within a minor unit of `total - tax`."""
-    categories: tuple[str, ...]
-    """Names of every category its catalog products are in."""
-
-
+_NO_ORDERS = ("product", "sku", "customer")
 Listener = Callable[[Event], None]
 
 
@@ -112,9 +90,11 @@ class Shop:
         *,
         status_id: int = statuses.AWAITING_FULFILLMENT,
         created: datetime | None = None,
+        channel_id: int | None = None,
         quiet: bool = False,
     ) -> Order:
-        """A new order. `created` back-dates it (`date_modified` stays the present); `quiet` sends no webhook."""
+        """A new order. `created` back-dates it (`date_modified` stays the present); `channel_id` is where it was
+        placed, if not in the store's own channel; `quiet` sends no webhook."""
         self._last_order += 1
         ids = [self._next() for _ in draft.items]
         lines = [
@@ -124,7 +104,7 @@ class Shop:
         order = Order(
             id=self._last_order,
             draft=draft,
-            profile=self.profile,
+            profile=self.profile if channel_id is None else replace(self.profile, channel_id=channel_id),
             status_id=status_id,
             created=(created or self.now()).astimezone(UTC).replace(microsecond=0),
             modified=self.now(),
@@ -200,6 +180,19 @@ class Shop:
         order.fees = list(fees)
         return self._edited(order)
 
+    def move(self, order_id: int, person: Person) -> Order:
+        """Ship everything to another address; its tax stays what it was charged."""
+        order = self.order(order_id)
+        deliveries = tuple(replace(one, person=person) for one in order.draft.deliveries)
+        order.draft = replace(order.draft, deliveries=deliveries)
+        return self._edited(order)
+
+    def exempt(self, order_id: int, *, exempt: bool = True) -> Order:
+        """Take all tax off the order, or put it on again."""
+        order = self.order(order_id)
+        order.draft = replace(order.draft, tax_exempt=exempt)
+        return self._edited(order)
+
     def touch(self, order_id: int, note: str = "Checked.") -> Order:
         """Change something that is no money: the staff note."""
         order = self.order(order_id)
@@ -216,39 +209,107 @@ class Shop:
         self._tell("store/order/archived", order)
         return order
 
-    def refund(self, order_id: int, line_id: int, quantity: int, *, reason: str = "Returned") -> Refund:
-        """Refund pieces of one line: money back by transaction, status 4 or 14, the refund readable after the lag."""
+    def refund(
+        self,
+        order_id: int,
+        line_id: int = 0,
+        quantity: int = 0,
+        *,
+        items: Sequence[Returned] = (),
+        everything: bool = False,
+        tax_adjustment: Decimal = ZERO,
+        payments: Mapping[str, Decimal] | str | None = None,
+        override: tuple[Decimal, Decimal] | None = None,
+        declined: bool | Collection[str] = False,
+        over: bool = False,
+        reason: str = "Returned",
+    ) -> Refund:
+        """Refund pieces of one line, `items`, `everything` that is left, or tax alone; readable after the lag.
+
+        `payments` are amounts by provider, or the one that pays it all, else money goes back the way it came;
+        `override` are total and tax that the merchant types; `declined` payments (all, or those of the named providers)
+        move no money and leave the status, until `repeat_refund`. `over` allows more than was charged. Status 4 or
+        14 when it is paid.
+        """
         order = self.order(order_id)
-        line = order.line(line_id)
-        left = line.item.quantity - line.quantity_refunded
-        if not 0 < quantity <= left:
-            raise ValueError(f"Line {line_id} of order {order_id} has {left} pieces left to refund, not {quantity}.")
-        charged = order.priced.lines[line_id].discounted
-        places = self.profile.places
+        wanted = (Returned("PRODUCT", line_id, quantity),) if line_id else tuple(items)
+        returned = refunds.everything_left(order) if everything else refunds.completed(order, wanted)
+        before, before_tax = refunds.refunded_totals(order)
+        rest = (order.priced.total.inc - before, order.priced.total.tax - before_tax)
+        total, tax = override or (rest if everything else refunds.cost(order, returned, tax_adjustment))
+        if not over and (total > rest[0] or tax > rest[1]):
+            raise ValueError(f"Order {order_id} has {rest[0]} and {rest[1]} of tax left, not {total} and {tax}.")
         refund = Refund(
             id=self._next(),
             created=self.now(),
             visible_from=self._now() + timedelta(seconds=self.refund_lag),
             reason=reason,
-            total=quantize(charged.inc * quantity / line.item.quantity, places),
-            tax=quantize(charged.tax * quantity / line.item.quantity, places),
-            items=(("PRODUCT", line_id, quantity, None),),
-            provider_id="storecredit" if "payment" not in order.tenders() else "stripe",
+            total=total,
+            tax=tax,
+            items=returned,
+            payments=refunds.paid_back(order, total, payments, declined, self._next),
+            override=override is not None,
         )
-        line.quantity_refunded += quantity
+        for item in returned:
+            if item.type == "PRODUCT":
+                order.line(item.item_id).quantity_refunded += item.quantity or 0
         order.refunds.append(refund)
-        whole = all(entry.quantity_refunded >= entry.item.quantity for entry in order.lines)
-        order.payment_status = "refunded" if whole else "partially refunded"
-        settle(order, self._next, self.now(), refund=refund)
+        for payment in refund.payments:
+            pay_back(order, payment, self._next, self.now())
         self._tell("store/order/refund/created", order, refund={"refund_id": refund.id})
-        self.set_status(order_id, statuses.REFUNDED if whole else statuses.PARTIALLY_REFUNDED)
+        self._refunded(order)
         return refund
+
+    def repeat_refund(self, refund_id: int) -> Refund:
+        """Repeat the declined payments of a refund; this time they are taken."""
+        for order in self.orders.values():
+            for refund in order.refunds:
+                if refund.id == refund_id:
+                    for payment in refund.payments:
+                        if payment.declined:
+                            payment.declined = False
+                            pay_back(order, payment, self._next, self.now())
+                    self._refunded(order)
+                    return refund
+        raise LookupError(f"{self.profile.name} has no refund {refund_id}.")
+
+    def decline_refund(self, refund_id: int) -> Refund:
+        """Its provider declines to pay the refund back after all: refunds are asynchronous. The status stays."""
+        for order in self.orders.values():
+            for refund in order.refunds:
+                if refund.id == refund_id:
+                    for payment in refund.payments:
+                        decline(order, payment)
+                    self._change(order)
+                    return refund
+        raise LookupError(f"{self.profile.name} has no refund {refund_id}.")
+
+    def _refunded(self, order: Order) -> None:
+        """Status and payment status after what was really paid back."""
+        paid = [refund for refund in order.refunds if not refund.declined]
+        if not paid:
+            self._change(order)
+            return
+        whole = sum((refund.total for refund in paid), ZERO) >= order.priced.total.inc
+        order.payment_status = "refunded" if whole else "partially refunded"
+        self.set_status(order.id, statuses.REFUNDED if whole else statuses.PARTIALLY_REFUNDED)
 
     # What a ledger must say
 
     def truth(self) -> dict[int, Truth]:
         """Every order with the amounts a correct ledger shows for it."""
-        return {order.id: _truth(order) for order in self.orders.values()}
+        return {order.id: truth_of(order) for order in self.orders.values()}
+
+    def announce(self, scope: str, data: dict[str, Any]) -> None:
+        """Tell that something happened beside the orders."""
+        self._emit(scope, data)
+
+    def annotated(self, order: Order, what: str, data: dict[str, Any], *, touches: bool) -> None:
+        """A metafield of the order was made, changed or deleted; it may count as a change of the order."""
+        self._emit(f"store/order/metafield/{what}", {"type": "order", "resource_id": str(order.id), **data})
+        if touches:
+            self._change(order)
+            self._tell("store/order/updated", order)
 
     def _edited(self, order: Order) -> Order:
         order.reprice()
@@ -298,35 +359,3 @@ def _open(line: Line) -> int:
 def _cart_id(store_hash: str, order_id: int) -> str:
     digits = hashlib.sha256(f"{store_hash}/{order_id}".encode()).hexdigest()
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))
-
-
-def _truth(order: Order) -> Truth:
-    priced = order.priced
-    net: dict[str, Decimal] = {}
-    for line in order.lines:
-        kind = "product" if line.item.product_id else "custom"
-        kind = "gift_certificate" if line.item.type == "giftcertificate" else kind
-        net[kind] = net.get(kind, ZERO) + priced.lines[line.id].discounted.ex
-    charges = {"shipping": priced.shipping, "handling": priced.handling, "wrapping": priced.wrapping}
-    if order.profile.fees_in_total:
-        charges["fee"] = priced.fees
-    net |= {kind: charge.ex for kind, charge in charges.items() if charge.ex}
-    names = {name for line in order.lines for name in order.profile.category_names(line.item.product_id)}
-    return Truth(
-        store_hash=order.profile.store_hash,
-        order_id=order.id,
-        channel_id=order.profile.channel_id,
-        currency=order.currency,
-        shape=order.draft.shape,
-        status_id=order.status_id,
-        deleted=order.deleted,
-        test=order.draft.test,
-        migrated=order.draft.migrated,
-        created=order.created,
-        modified=order.modified,
-        total=priced.total.inc,
-        tax=priced.total.tax,
-        tenders=dict(order.tenders()),
-        net=net,
-        categories=tuple(sorted(names)),
-    )

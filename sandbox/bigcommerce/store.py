@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sandbox.bigcommerce.access import Account, Quota
+from sandbox.bigcommerce.catalog import Catalog
+from sandbox.bigcommerce.channels import Channel
+from sandbox.bigcommerce.customers import Customers
+from sandbox.bigcommerce.habits import Habits
+from sandbox.bigcommerce.metafields import Metafields
 from sandbox.bigcommerce.profiles import Profile
 from sandbox.bigcommerce.shop import Shop
 from sandbox.bigcommerce.subscriptions import Subscriptions
@@ -34,6 +39,8 @@ class StoreSettings:
     """Public address prefix of a destination -> where it really is, e.g. a gateway on this machine, or several."""
     empty_lists: int = 204
     """Answer to an empty V2 list: 204 without body, or 200 with `[]` (both are seen in the wild)."""
+    habits: Habits = field(default_factory=Habits)
+    """What the vendor leaves open."""
     seed: int = 0
 
 
@@ -52,6 +59,12 @@ class Store:
         self.settings = settings
         self.profile = profile
         self.shop = Shop(profile, now=now, late_by=late_by)
+        self.habits = settings.habits.copied()
+        announce = self.shop.announce
+        self.catalog = Catalog(profile, self.habits, now=now, announce=announce, late_by=late_by)
+        self.customers = Customers(profile, self.habits, now=now, announce=announce)
+        self.metafields = Metafields(self.shop, self.habits, now=now)
+        self.channels = [Channel(profile.channel_id, profile.name)]
         self.accounts = [
             Account(profile.store_hash, settings.client_id, settings.client_secret, settings.access_token),
         ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,13 +17,18 @@ SCOPES = frozenset(
         *(f"store/order/{name}" for name in ("created", "updated", "archived", "statusUpdated", "refund/created")),
         *(f"store/order/{name}" for name in ("message/created", "transaction/created", "transaction/updated", "*")),
         *(f"store/shipment/{name}" for name in ("created", "updated", "deleted", "*")),
+        *(f"store/order/metafield/{name}" for name in ("created", "updated", "deleted")),
         *(f"store/product/{name}" for name in ("created", "updated", "deleted", "*")),
+        *(f"store/sku/{name}" for name in ("created", "updated", "deleted", "*")),
         *(f"store/customer/{name}" for name in ("created", "updated", "deleted", "*")),
+        *(f"store/customer/address/{name}" for name in ("created", "updated", "deleted")),
         "store/hook/deliveryException",
     }
 )
 EXCEPTIONS = "store/hook/deliveryException"
 MOST_PER_SCOPE = 10
+IDLE = timedelta(days=90)
+"""Without an event for so long a hook is deactivated."""
 NOT_FOUND = "Webhook with id [{}] not found"
 
 
@@ -40,7 +46,8 @@ class Subscription:
     updated: datetime
     active_from: datetime
     deactivated: bool = False
-    """Switched off by the vendor after the last failed delivery, not by its owner."""
+    """Switched off by the vendor after the last failed delivery or 90 idle days, not by its owner."""
+    last_event: datetime | None = None
 
     def wants(self, scope: str) -> bool:
         """True for its own scope and, for `store/order/*`, everything below."""
@@ -67,23 +74,34 @@ class Subscriptions:
     """All hooks of one store."""
 
     def __init__(self, now: Callable[[], datetime], *, plain_http: bool, activation_delay: float) -> None:
+        self.activation_delay = activation_delay
+        """Seconds until a hook that was created or switched on gets its first event."""
+        self.emails: list[str] = []
+        """Whom the vendor would tell."""
         self._now = now
         self._plain_http = plain_http
-        self._activation_delay = activation_delay
         self._all: dict[int, Subscription] = {}
         self._last = 18_048_286
 
     def every(self) -> list[Subscription]:
+        for hook in self._all.values():
+            self._retire(hook)
         return list(self._all.values())
+
+    def _retire(self, hook: Subscription) -> None:
+        """A hook that nothing was announced to for 90 days is off since then."""
+        ends = max(moment for moment in (hook.created, hook.active_from, hook.last_event) if moment) + IDLE
+        if hook.is_active and ends <= self._now():
+            hook.is_active, hook.deactivated, hook.updated = False, True, ends
 
     def of(self, account: Account) -> list[Subscription]:
         """Hooks this account created; those of other accounts do not exist for it."""
-        return [known for known in self._all.values() if known.account.client_id == account.client_id]
+        return [known for known in self.every() if known.account.client_id == account.client_id]
 
     def get(self, account: Account, hook_id: int) -> Subscription:
         """The hook, or a 404 refusal."""
-        known = self._all.get(hook_id)
-        if known is None or known.account.client_id != account.client_id:
+        known = next((one for one in self.of(account) if one.id == hook_id), None)
+        if known is None:
             raise RefusedError(404, NOT_FOUND.format(hook_id))
         return known
 
@@ -106,7 +124,7 @@ class Subscriptions:
             is_active=bool(body.get("is_active", True)),
             created=now,
             updated=now,
-            active_from=datetime.fromtimestamp(now.timestamp() + self._activation_delay, tz=now.tzinfo),
+            active_from=self._awake(),
         )
         self._all[hook.id] = hook
         return hook
@@ -120,8 +138,10 @@ class Subscriptions:
         if "headers" in body:
             hook.headers = _headers(body["headers"])
         if "is_active" in body:
-            hook.is_active = bool(body["is_active"])
-            hook.deactivated = False
+            if body["is_active"]:
+                self.switch_on(hook)
+            else:
+                hook.is_active, hook.deactivated = False, False
         hook.updated = self._now()
         return hook
 
@@ -129,6 +149,33 @@ class Subscriptions:
         hook = self.get(account, hook_id)
         del self._all[hook.id]
         return hook
+
+    def switch_on(self, hook: Subscription) -> None:
+        """It is silent for a while if it was off."""
+        if not hook.is_active:
+            hook.active_from = self._awake()
+        hook.is_active, hook.deactivated, hook.updated = True, False, self._now()
+
+    def give_up(self, hook: Subscription) -> None:
+        """The vendor switches it off."""
+        hook.is_active, hook.deactivated, hook.updated = False, True, self._now()
+
+    def deactivate(self, scope: str = "*") -> int:
+        """The vendor gives up on every hook of such a scope; how many those are."""
+        off = [hook for hook in self.every() if hook.is_active and fnmatchcase(hook.scope, scope)]
+        for hook in off:
+            self.give_up(hook)
+        return len(off)
+
+    def remove(self, scope: str = "*") -> int:
+        """Somebody deletes every hook of such a scope; how many those were."""
+        gone = [key for key, hook in self._all.items() if fnmatchcase(hook.scope, scope)]
+        for key in gone:
+            del self._all[key]
+        return len(gone)
+
+    def _awake(self) -> datetime:
+        return self._now() + timedelta(seconds=self.activation_delay)
 
     def drop_account(self, client_id: str) -> None:
         """An account that is deleted takes its hooks along."""

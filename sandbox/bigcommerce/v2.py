@@ -12,6 +12,7 @@ from sandbox.bigcommerce.money import ZERO, number, text
 from sandbox.bigcommerce.payments import payment_method
 from sandbox.bigcommerce.pricing import Taxed, TaxRow
 from sandbox.bigcommerce.profiles import Person, Profile
+from sandbox.bigcommerce.refunds import left_of_rows
 from sandbox.bigcommerce.v2_store import date, label
 
 PUBLIC_BASE = "https://api.bigcommerce.com/stores"
@@ -177,12 +178,13 @@ def render_coupon(order: Order, index: int, coupon: Coupon) -> dict[str, Any]:
     }
 
 
-def render_taxes(order: Order, *, details: bool) -> list[dict[str, Any]]:
-    """Tax rows per address, class and title; with `details` per line or charge."""
+def render_taxes(order: Order, *, details: bool, lowered: bool = False) -> list[dict[str, Any]]:
+    """Tax rows per address, class and title; with `details` per line or charge; `lowered` by what was given back."""
+    rows = left_of_rows(order) if lowered else order.priced.rows
     if details:
-        return [_tax(order, index, row, row.amount, details=True) for index, row in enumerate(order.priced.rows)]
+        return [_tax(order, index, row, row.amount, details=True) for index, row in enumerate(rows)]
     merged: dict[tuple[int, int, str], tuple[TaxRow, Decimal]] = {}
-    for row in order.priced.rows:
+    for row in rows:
         key = (row.address_id, row.tax_class.id, row.rate.title)
         first, amount = merged.get(key, (row, ZERO))
         merged[key] = (first, amount + row.amount)
@@ -332,7 +334,7 @@ def _tax(order: Order, index: int, row: TaxRow, amount: Decimal, *, details: boo
 
 def _fee(order: Order, index: int, fee: Fee) -> dict[str, Any]:
     return {
-        "id": order.id * 10 + index,
+        "id": order.fee_id(index),
         "type": "custom_fee",
         "display_name_customer": fee.name,
         "display_name_merchant": fee.name,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from sandbox.bigcommerce.documents import Order, Refund, Transaction
-from sandbox.bigcommerce.money import ZERO, number
-from sandbox.bigcommerce.profiles import Category, Person, Product, Profile
-
-TREE_ID = 1
+from sandbox.bigcommerce.money import number
 
 
 def date(moment: datetime) -> str:
@@ -101,7 +98,6 @@ def render_transaction(order: Order, transaction: Transaction) -> dict[str, Any]
 
 def render_refund(order: Order, refund: Refund) -> dict[str, Any]:
     """A refund; quantity items carry no amount of their own."""
-    paid = next((known.id for known in order.transactions if known.event == "refund"), 0)
     return {
         "id": refund.id,
         "order_id": order.id,
@@ -110,132 +106,28 @@ def render_refund(order: Order, refund: Refund) -> dict[str, Any]:
         "reason": refund.reason,
         "total_amount": number(refund.total),
         "total_tax": number(refund.tax),
-        "uses_merchant_override_values": False,
+        "uses_merchant_override_values": refund.override,
         "items": [
             {
-                "item_type": item_type,
-                "item_id": item_id,
-                "quantity": quantity,
-                "requested_amount": None if amount is None else number(amount),
-                "reason": refund.reason,
-                "adjustments": [],
+                "item_type": item.type,
+                "item_id": item.item_id,
+                "requested_amount": None if item.amount is None else number(item.amount),
+                "reason": refund.reason if item.reason is None else item.reason,
+                "adjustments": [{"amount": number(one), "description": "Service fee"} for one in item.adjustments],
             }
-            for item_type, item_id, quantity, amount in refund.items
+            | ({"quantity": item.quantity} if item.type == "PRODUCT" else {})
+            for item in refund.items
         ],
         "payments": [
             {
-                "id": refund.id,
-                "provider_id": refund.provider_id,
-                "amount": number(refund.total),
-                "offline": False,
-                "is_declined": False,
-                "declined_message": "",
-                "transaction_id": str(paid),
+                "id": payment.id,
+                "provider_id": payment.provider_id,
+                "amount": number(payment.amount),
+                "offline": payment.offline,
+                "is_declined": payment.declined,
+                "declined_message": payment.declined_message if payment.declined else "",
+                "transaction_id": str(payment.transaction_id),
             }
+            for payment in refund.payments
         ],
-    }
-
-
-def render_product(profile: Profile, product: Product, *, fields: Collection[str] = ()) -> dict[str, Any]:
-    """A catalog product; with `fields` (`include_fields`) only these and the id."""
-    document: dict[str, Any] = {
-        "id": product.id,
-        "name": product.name,
-        "type": product.type,
-        "sku": product.sku,
-        "description": "",
-        "weight": 1 if product.type == "physical" else 0,
-        "price": number(product.price),
-        "cost_price": number(product.cost),
-        "retail_price": 0,
-        "sale_price": 0,
-        "map_price": 0,
-        "calculated_price": number(product.price),
-        "tax_class_id": product.tax_class_id,
-        "categories": list(product.categories),
-        "brand_id": 0,
-        "inventory_tracking": "none",
-        "inventory_level": 0,
-        "is_visible": True,
-        "is_featured": False,
-        "availability": "available",
-        "condition": "New",
-        "base_variant_id": product.variant_id,
-        "date_created": "2024-01-15T09:00:00+00:00",
-        "date_modified": "2024-01-15T09:00:00+00:00",
-    }
-    return {name: value for name, value in document.items() if not fields or name in fields or name == "id"}
-
-
-def render_category(category: Category, *, old: bool = False) -> dict[str, Any]:
-    """A category of `/catalog/trees/categories`, or of the older `/catalog/categories`."""
-    path = f"/{category.name.lower().replace(' ', '-')}/"
-    common: dict[str, Any] = {
-        "parent_id": category.parent_id,
-        "name": category.name,
-        "description": "",
-        "views": 0,
-        "sort_order": 0,
-        "page_title": "",
-        "meta_keywords": [],
-        "meta_description": "",
-        "layout_file": "category.html",
-        "image_url": "",
-        "is_visible": True,
-        "search_keywords": "",
-        "default_product_sort": "use_store_settings",
-    }
-    if old:
-        return {"id": category.id, **common, "custom_url": {"url": path, "is_customized": False}}
-    return {
-        "category_id": category.id,
-        "tree_id": TREE_ID,
-        **common,
-        "url": {"path": path, "is_customized": False},
-    }
-
-
-def render_category_node(profile: Profile, category: Category, depth: int = 0) -> dict[str, Any]:
-    """A category with everything below it, as `/catalog/trees/{id}/categories` nests them."""
-    parents = {known.id: known for known in profile.categories}
-    path: list[int] = []
-    step: Category | None = category
-    while step is not None:
-        path.insert(0, step.id)
-        step = parents.get(step.parent_id)
-    return {
-        "id": category.id,
-        "parent_id": category.parent_id,
-        "depth": depth,
-        "path": path,
-        "name": category.name,
-        "is_visible": True,
-        "url": f"/{category.name.lower().replace(' ', '-')}/",
-        "children": [
-            render_category_node(profile, child, depth + 1)
-            for child in profile.categories
-            if child.parent_id == category.id
-        ],
-    }
-
-
-def render_customer(person: Person, profile: Profile) -> dict[str, Any]:
-    return {
-        "id": person.customer_id,
-        "email": person.email,
-        "first_name": person.first_name,
-        "last_name": person.last_name,
-        "company": "",
-        "phone": "5550100",
-        "notes": "",
-        "tax_exempt_category": "",
-        "customer_group_id": person.customer_group_id,
-        "address_count": 1,
-        "attribute_count": 0,
-        "accepts_product_review_abandoned_cart_emails": False,
-        "origin_channel_id": profile.channel_id,
-        "channel_ids": [profile.channel_id],
-        "store_credit_amounts": [{"amount": number(ZERO)}],
-        "date_created": "2024-01-15T09:00:00Z",
-        "date_modified": "2024-01-15T09:00:00Z",
     }

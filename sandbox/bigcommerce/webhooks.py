@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from math import ceil
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -144,6 +145,7 @@ class Deliveries:
         """Deliver an event to every hook that wants it; the listener of a `Shop`."""
         for hook in self._subscriptions.every():
             if hook.is_active and hook.wants(event.scope) and hook.active_from <= self._now():
+                hook.last_event = self._now()
                 self._accept(event, hook)
 
     def _accept(self, event: Event, hook: Subscription) -> None:
@@ -292,6 +294,15 @@ class Deliveries:
         """True while the vendor sends nothing to this domain."""
         until = self._blocked.get(domain)
         return until is not None and until > self._now()
+
+    def blocked_domains(self) -> dict[str, int]:
+        """Domain -> seconds until the vendor delivers there again."""
+        now = self._now()
+        return {domain: ceil((until - now).total_seconds()) for domain, until in self._blocked.items() if until > now}
+
+    def block(self, domain: str, seconds: float = BLOCKED_FOR.total_seconds()) -> None:
+        """As after two bad minutes; 0 seconds end it."""
+        self._blocked[domain] = self._now() + timedelta(seconds=seconds)
 
     def _judge(self, hook: Subscription, domain: str, *, success: bool) -> None:
         """Block a domain for three minutes once 100 requests within two were less than 90 % successful."""

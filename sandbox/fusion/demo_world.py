@@ -61,6 +61,7 @@ def demo_world(today: date | None = None) -> World:
 
     The month of `today` and the one before are open in the general ledger, the next one is future-enterable, earlier
     ones are closed. Receivables and Payables have closed the month before: who forgets the application reads that.
+    On the last day of a month the next one is open already: somewhere it has begun.
     """
     today = today or date.today()  # noqa: DTZ011 - an accounting calendar has no zone
     world = World(
@@ -94,15 +95,16 @@ def demo_world(today: date | None = None) -> World:
 
 
 def _periods(today: date) -> list[Period]:
-    first = date(today.year - 1, 1, 1)
+    first, furthest = date(today.year - 1, 1, 1), today + timedelta(days=1)
     periods = []
     for offset in range(36):
         year, month = first.year + offset // 12, offset % 12 + 1
         starts = date(year, month, 1)
         ends = date(year, month, calendar.monthrange(year, month)[1])
         distance = (year - today.year) * 12 + month - today.month
-        ledger: ClosingStatus = _status(distance, last_closed=-2)
-        others: ClosingStatus = _status(distance, last_closed=-1)
+        ahead = (year - furthest.year) * 12 + month - furthest.month
+        ledger: ClosingStatus = _status(distance, ahead, last_closed=-2)
+        others: ClosingStatus = _status(distance, ahead, last_closed=-1)
         status: dict[int, ClosingStatus] = {GENERAL_LEDGER: ledger, PAYABLES: others, RECEIVABLES: others}
         periods.append(Period(f"{calendar.month_abbr[month]}-{year % 100:02}", year, month, starts, ends, status))
         if month == 12:
@@ -111,12 +113,13 @@ def _periods(today: date) -> list[Period]:
     return periods
 
 
-def _status(distance: int, last_closed: int) -> ClosingStatus:
+def _status(distance: int, ahead: int, last_closed: int) -> ClosingStatus:
+    """`distance` in months from where it is today, `ahead` from where it is tomorrow already."""
     if distance <= last_closed:
         return "C"
-    if distance == 1:
+    if ahead == 1:
         return "F"
-    return "O" if distance <= 0 else "N"
+    return "O" if ahead <= 0 else "N"
 
 
 def _rates(today: date) -> list[Rate]:

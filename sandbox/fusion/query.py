@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -45,14 +45,17 @@ _TOKEN = re.compile(
 _COMPARISONS = {"=", "!=", "<>", "<", ">", "<=", ">="}
 
 
-def parse(expression: str, *, version: int, queryable: Callable[[str], bool]) -> Predicate:
-    """A predicate over rows. `queryable(attribute)` says whether an attribute may be asked for. Raises `QueryError`."""
+def parse(expression: str, *, version: int, queryable: Callable[[str], bool], zone: tzinfo = UTC) -> Predicate:
+    """A predicate over rows. `queryable(attribute)` says whether an attribute may be asked for. Raises `QueryError`.
+
+    `zone`: in which times without an offset are read.
+    """
     tokens = _tokens(expression)
     if version == 1:
-        return _by_example(tokens, queryable)
+        return _by_example(tokens, queryable, zone)
     if ";" in [token for kind, token in tokens if kind == "symbol"]:
         raise QueryError("URL request parameter q cannot be used in this context: a semicolon is not expected.")
-    parser = _RowMatch(tokens, queryable)
+    parser = _RowMatch(tokens, queryable, zone)
     predicate = parser.either()
     parser.end()
     return predicate
@@ -76,13 +79,13 @@ def _tokens(expression: str) -> list[tuple[str, str]]:
     return tokens
 
 
-def _by_example(tokens: list[tuple[str, str]], queryable: Callable[[str], bool]) -> Predicate:
+def _by_example(tokens: list[tuple[str, str]], queryable: Callable[[str], bool], zone: tzinfo) -> Predicate:
     conditions: list[Predicate] = []
     clause: list[tuple[str, str]] = []
     for token in [*tokens, ("symbol", ";")]:
         if token == ("symbol", ";"):
             if clause:
-                parser = _RowMatch(clause, queryable)
+                parser = _RowMatch(clause, queryable, zone)
                 conditions.append(parser.condition())
                 parser.end()
             clause = []
@@ -92,8 +95,9 @@ def _by_example(tokens: list[tuple[str, str]], queryable: Callable[[str], bool])
 
 
 class _RowMatch:
-    def __init__(self, tokens: list[tuple[str, str]], queryable: Callable[[str], bool]) -> None:
+    def __init__(self, tokens: list[tuple[str, str]], queryable: Callable[[str], bool], zone: tzinfo) -> None:
         self._tokens = tokens
+        self._zone = zone
         self._queryable = queryable
         self._at = 0
 
@@ -173,12 +177,15 @@ class _RowMatch:
             while self._take(","):
                 values.append(self._value())
             self._need(")")
-            return lambda row: any(compare(row.get(attribute), "=", value) for value in values)
+            return lambda row: any(compare(row.get(attribute), "=", value, self._zone) for value in values)
         if self._take("between"):
             low = self._value()
             self._need("and")
             high = self._value()
-            return lambda row: compare(row.get(attribute), ">=", low) and compare(row.get(attribute), "<=", high)
+            zone = self._zone
+            return lambda row: (
+                compare(row.get(attribute), ">=", low, zone) and compare(row.get(attribute), "<=", high, zone)
+            )
         if self._take("is"):
             wanted = not self._take("not")
             self._need("null")
@@ -187,7 +194,7 @@ class _RowMatch:
         if kind != "symbol" or operator not in _COMPARISONS:
             raise QueryError(f"The operator {operator!r} cannot be used with {attribute}.")
         value = self._value()
-        return lambda row: compare(row.get(attribute), operator, value)
+        return lambda row: compare(row.get(attribute), operator, value, self._zone)
 
     def _value(self) -> str:
         kind, value = self._next()
@@ -201,7 +208,7 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL)
 
 
-def compare(value: object, operator: str, literal: str) -> bool:
+def compare(value: object, operator: str, literal: str, zone: tzinfo = UTC) -> bool:
     """Compare an attribute's value with a literal of the query, in the attribute's type. Null equals nothing."""
     if value is None:
         return False
@@ -215,7 +222,7 @@ def compare(value: object, operator: str, literal: str) -> bool:
         elif isinstance(value, datetime):
             wanted = datetime.fromisoformat(literal)
             if wanted.tzinfo is None:
-                wanted = wanted.replace(tzinfo=UTC)
+                wanted = wanted.replace(tzinfo=zone)
         elif isinstance(value, date):
             wanted = date.fromisoformat(literal[:10])
         else:

@@ -6,12 +6,14 @@ import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from sandbox.fusion.answers import RestError
 from sandbox.fusion.query import QueryError, parse, parse_finder, sort
+from sandbox.fusion.world import Habits
 
 DEFAULT_LIMIT, LIMIT = 25, 500
 
@@ -73,6 +75,13 @@ class Resource:
         """Every row that may have these values, and perhaps others."""
         found = self.narrow(equals) if equals and self.narrow else None
         return self.rows(parent) if found is None else found
+
+    def version(self, entity: Entity) -> str:
+        """The change indicator of an item that can be changed: another one for every other content."""
+        if self.update is None and self.delete is None:
+            return ""
+        content = hashlib.sha256(repr(sorted(entity.values.items())).encode()).hexdigest()[:40].upper()
+        return f'"ACED0005{content}"'
 
     def child(self, name: str) -> Resource | None:
         return next((each for each in self.children if each.name == name), None)
@@ -163,11 +172,16 @@ class Pages:
 
     base: str
     shuffle: random.Random | None = None
+    habits: Habits = field(default_factory=Habits)
+    hidden: Callable[[str], bool] | None = None
+    """Paths of rows that are not listed yet; none when all are."""
 
     def collection(self, resource: Resource, ask: Ask, parent: Any = None, path: str = "") -> dict[str, Any]:
         """One page. Raises `RestError` 400 for a query the resource cannot take."""
         path = path or resource.name
         found = self._found(resource, ask, parent)
+        if self.hidden is not None:
+            found = [each for each in found if not self.hidden(f"{path}/{resource.item_key(each)}")]
         page = found[ask.offset : ask.offset + ask.limit]
         document: dict[str, Any] = {
             "items": [self.item(resource, entity, ask, f"{path}/{resource.item_key(entity)}") for entity in page],
@@ -181,9 +195,26 @@ class Pages:
             document["totalResults"] = len(found)
         return document
 
+    @property
+    def zone(self) -> tzinfo:
+        """In which a time without an offset is read."""
+        return session_zone(self.habits) if self.habits.plain_literals == "session" else UTC
+
+    def _queryable(self, resource: Resource, attribute: str) -> bool:
+        refused = self.habits.secretly_not_queryable.get(resource.name, ())
+        return may_query(resource, attribute, self.habits) and attribute not in refused
+
+    def _sortable(self, resource: Resource, attribute: str) -> bool:
+        refused = self.habits.not_sortable.get(resource.name, ())
+        return attribute in resource.attributes and attribute not in refused
+
     def _found(self, resource: Resource, ask: Ask, parent: Any) -> list[Entity]:
         try:
-            matches = parse(ask.q, version=ask.version, queryable=resource.queryable) if ask.q else None
+            matches = (
+                parse(ask.q, version=ask.version, queryable=partial(self._queryable, resource), zone=self.zone)
+                if ask.q
+                else None
+            )
             if ask.finder:
                 name, variables = parse_finder(ask.finder)
                 find = resource.finders.get(name)
@@ -204,7 +235,7 @@ class Pages:
                 if self.shuffle:
                     self.shuffle.shuffle(entities := list(entities))
                 places = {id(each.values): each for each in entities}
-                rows = sort([each.values for each in entities], ask.order_by, known=resource.attributes.__contains__)
+                rows = sort([each.values for each in entities], ask.order_by, known=partial(self._sortable, resource))
                 return [places[id(row)] for row in rows]
             if self.shuffle:
                 self.shuffle.shuffle(entities := list(entities))
@@ -266,6 +297,9 @@ class Pages:
         links: list[dict[str, Any]] = [
             {"rel": rel, "href": href, "name": resource.name, "kind": "item"} for rel in ("self", "canonical")
         ]
+        version = resource.version(entity) if self.habits.change_indicators in ("both", "link") else ""
+        if version:
+            links[0]["properties"] = {"changeIndicator": version.strip('"')}
         if path.count("/child/"):
             above = path.rpartition("/child/")[0]
             name = above.rpartition("/")[0].rpartition("/")[2]
@@ -289,12 +323,22 @@ class Pages:
         raise RestError(404, "The requested resource was not found.")
 
 
-def describe(resource: Resource, samples: Sequence[Entity]) -> dict[str, Any]:
+def may_query(resource: Resource, attribute: str, habits: Habits) -> bool:
+    """Whether an attribute may be asked for, as `describe` says."""
+    return resource.queryable(attribute) and attribute not in habits.not_queryable.get(resource.name, ())
+
+
+def session_zone(habits: Habits) -> tzinfo:
+    """The zone of the user's session."""
+    return timezone(timedelta(hours=habits.session_offset))
+
+
+def describe(resource: Resource, samples: Sequence[Entity], habits: Habits | None = None) -> dict[str, Any]:
     """What `/describe` says: attributes with type and queryability, finders, actions, children with the same."""
-    return {"Resources": {resource.name: _description(resource, samples)}}
+    return {"Resources": {resource.name: _description(resource, samples, habits or Habits())}}
 
 
-def _description(resource: Resource, samples: Sequence[Entity]) -> dict[str, Any]:
+def _description(resource: Resource, samples: Sequence[Entity], habits: Habits) -> dict[str, Any]:
     values = samples[0].values if samples else {}
     attributes = [
         {
@@ -302,7 +346,7 @@ def _description(resource: Resource, samples: Sequence[Entity]) -> dict[str, Any
             "type": _type(values.get(name)),
             "updatable": False,
             "mandatory": name == resource.key,
-            "queryable": resource.queryable(name),
+            "queryable": may_query(resource, name, habits),
             **resource.described.get(name, {}),
         }
         for name in resource.attributes
@@ -317,7 +361,7 @@ def _description(resource: Resource, samples: Sequence[Entity]) -> dict[str, Any
         "attributes": attributes,
         "collection": {"finders": finders, "links": [], "actions": actions},
         "item": {"links": [], "actions": item_actions},
-        "children": {child.name: _description(child, []) for child in resource.children},
+        "children": {child.name: _description(child, [], habits) for child in resource.children},
     }
 
 

@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from sandbox.fusion.masters.setup import Masters
 from sandbox.fusion.receivables.setup import ReceivablesSetup
 
 GENERAL_LEDGER, PAYABLES, RECEIVABLES = 101, 200, 222
@@ -131,6 +132,20 @@ class Habits:
     autopost_delay: float = 0.2
     """After the import; with `autopost` off a posting job must be submitted."""
     token_lifetime: int = 3600
+    change_indicators: Literal["both", "header", "link", "none"] = "both"
+    """Where the version of a changeable item is shown; with `none` it has none, and `If-Match` is not looked at."""
+    not_queryable: dict[str, list[str]] = field(default_factory=dict)
+    """Attributes by resource that cannot be asked for, as `describe` says."""
+    secretly_not_queryable: dict[str, list[str]] = field(default_factory=dict)
+    """The same, but `describe` says that they can."""
+    not_sortable: dict[str, list[str]] = field(default_factory=dict)
+    """Attributes by resource that are refused in orderBy; `describe` never tells."""
+    session_offset: float = 0.0
+    """Hours from UTC of the user's session: times are written with it."""
+    plain_literals: Literal["utc", "session"] = "utc"
+    """In which zone a time without an offset is read in `q`."""
+    children_touch_parents: bool = True
+    """A changed child changes the parent's LastUpdateDate."""
 
 
 @dataclass
@@ -160,6 +175,7 @@ class World:
     conversion_types: tuple[str, ...] = ("Corporate", "Spot", "User")
     rates: list[Rate] = field(default_factory=list)
     receivables: ReceivablesSetup = field(default_factory=ReceivablesSetup)
+    masters: Masters = field(default_factory=Masters)
     habits: Habits = field(default_factory=Habits)
     credentials: Credentials = field(default_factory=Credentials)
     other_credentials: list[Credentials] = field(default_factory=list)

@@ -51,6 +51,10 @@ class Fault:
         over = self.lasts is not None and time.monotonic() - self.since >= self.lasts
         return over or (self.count is not None and self.count <= 0)
 
+    def left(self) -> float | None:
+        """Seconds until its time is over; None where it has no limit of time."""
+        return None if self.lasts is None else max(0.0, self.lasts - (time.monotonic() - self.since))
+
     def covers(self, method: str, path: str) -> bool:
         """True when the fault is meant for this request: `method` matched whole, `path` searched for."""
         return re.fullmatch(self.method, method, re.IGNORECASE) is not None and re.search(self.path, path) is not None
@@ -81,6 +85,14 @@ class Faults:
     def clear(self, kind: str | None = None) -> None:
         """Take back all faults, or all of one kind."""
         self._faults = [fault for fault in self._faults if kind is not None and fault.kind != kind]
+
+    def remove(self, fault_id: int) -> Fault:
+        """Take back one fault and return it. LookupError when it is not in force (any more)."""
+        for fault in self:
+            if fault.id == fault_id:
+                self._faults.remove(fault)
+                return fault
+        raise LookupError(f"Fault {fault_id} is over already.")
 
     def __iter__(self) -> Iterator[Fault]:
         self._faults = [fault for fault in self._faults if not fault.spent()]

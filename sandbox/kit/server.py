@@ -56,6 +56,8 @@ class Listener:
     def __init__(self, server: _Server, host: str, port: int) -> None:
         self._server = server
         self._reopening: asyncio.Task[None] | None = None
+        self._held: socket.socket | None = None
+        """While nobody is let in, what keeps others from taking the port."""
         self.host = host
         self.port = port
         self.url = f"http://{host}:{port}"
@@ -76,6 +78,8 @@ class Listener:
     def _shut(self, closing: list[asyncio.Server]) -> None:
         for listening in closing:
             listening.close()
+        if self._held is None:
+            self._held = _bind(self.host, self.port)
         asyncio.get_running_loop().call_soon(self.cut)
 
     async def accept(self) -> None:
@@ -86,7 +90,8 @@ class Listener:
         def protocol() -> asyncio.Protocol:
             return _Protocol(config=self._server.config, server_state=self._server.server_state, app_state=state)
 
-        self._server.servers = [await loop.create_server(protocol, sock=_bind(self.host, self.port))]
+        held, self._held = self._held, None
+        self._server.servers = [await loop.create_server(protocol, sock=held or _bind(self.host, self.port))]
 
     def cut(self) -> None:
         """Cut every open connection."""
@@ -100,11 +105,14 @@ class Listener:
         await self.accept()
 
     async def close(self) -> None:
-        """Stop a pending reopening."""
+        """Stop a pending reopening, and let go of a port that is closed."""
         if self._reopening is not None:
             self._reopening.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._reopening
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
 
 @contextlib.asynccontextmanager

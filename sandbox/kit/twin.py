@@ -17,6 +17,7 @@ from sandbox.kit.control import control_routes
 from sandbox.kit.exchange import Exchange
 from sandbox.kit.faults import Fault, Faults
 from sandbox.kit.hooks import Hooks
+from sandbox.kit.pages import Pages
 from sandbox.kit.server import Listener
 from sandbox.kit.wire import Wire
 
@@ -37,7 +38,7 @@ class Twin:
         self.hooks = Hooks()
         self.calls = Calls()
         self.listener: Listener | None = None
-        routes = [*control_routes(self), *self.routes()]
+        routes = [*self.pages().routes(), *control_routes(self), *self.routes()]
         self._wire = Wire(Starlette(routes=routes, lifespan=self._lifespan), self)
 
     @property
@@ -45,9 +46,18 @@ class Twin:
         """The twin as an ASGI application."""
         return self._wire
 
+    @property
+    def url(self) -> str:
+        """Where the twin is served."""
+        return self.listener.url if self.listener else f"http://{self.name}.invalid"
+
     def routes(self) -> list[BaseRoute]:
         """The vendor's routes, and the twin's own below `/_twin`."""
         return []
+
+    def pages(self) -> Pages:
+        """What people see at `/`. Called once, before a subclass has set what follows `super().__init__`."""
+        return Pages(self)
 
     def refusal(self, exchange: Exchange, fault: Fault, status: int) -> Response:
         """What the vendor's answer with this status looks like when the twin refuses to handle a request."""

@@ -9,18 +9,19 @@ from collections.abc import Callable
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.kit.calls import Call
 from sandbox.kit.exchange import Exchange
 from sandbox.kit.faults import Fault
+from sandbox.kit.origins import READING, from_elsewhere
 from sandbox.kit.server import TRANSPORT
 
 if TYPE_CHECKING:
     from sandbox.kit.twin import Twin
 
-CONTROL = "/_twin"
+PAGE, CONTROL = "/", "/_twin"
 REFUSALS = {"error": 500, "outage": 503, "unauthorized": 401, "rate_limit": 429}
 """Faults that answer instead of handling, with the status they have when the fault names none."""
 
@@ -35,7 +36,8 @@ class Wire:
     """Takes each request through received, handled, committed, answering, and lets faults strike on the way.
 
     The twin's application runs to its end before anything is sent: what it did is done, whatever then happens to the
-    answer. Requests below `/_twin` pass untouched, so a twin that misbehaves can still be controlled.
+    answer. Requests for the twin's page and below `/_twin` pass untouched, so a twin that misbehaves can still be
+    watched and controlled; only pages of other sites may not change anything there.
     """
 
     def __init__(self, app: ASGIApp, twin: Twin) -> None:
@@ -48,9 +50,8 @@ class Wire:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["path"].startswith(CONTROL):
-            self._twin.agenda.run_due()
-            await self._app(scope, receive, send)
+        if scope["path"] == PAGE or scope["path"].startswith(CONTROL):
+            await self._control(scope, receive, send)
             return
         body = await _body(receive)
         if body is None:
@@ -61,10 +62,18 @@ class Wire:
             path=scope["path"],
             query=scope["query_string"].decode("latin-1"),
             at=self._twin.clock.now(),
-            headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
+            headers=_headers(scope),
             body=body,
         )
         await self._serve(exchange, scope, receive, send)
+
+    async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in READING and from_elsewhere(_headers(scope)):
+            refused = PlainTextResponse("A page of another site cannot control this twin.\n", status_code=403)
+            await refused(scope, receive, send)
+            return
+        self._twin.agenda.run_due()
+        await self._app(scope, receive, send)
 
     async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.monotonic()
@@ -174,6 +183,10 @@ class Wire:
         for task in list(self._later):
             task.cancel()
         await asyncio.gather(*self._later, return_exceptions=True)
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -78,6 +78,8 @@ class Intent(Frozen):
     """An amount of it is on the suspense account."""
     content: str = Field(repr=False)
     """The whole document as JSON. Kept sealed."""
+    given: tuple[str, ...] = ()
+    """Of what takes back the rest of a sale: references of what its refunds took back before."""
 
     @property
     def digest(self) -> str:

@@ -41,10 +41,11 @@ from store.creating.creation_changes import (
 )
 from store.creating.decided_creations import DecidedCreations
 from store.creating.elsewhere import refuse_second_journal
+from store.creating.giving_way import must_give_way
 from store.engine.database import StoreError
 from store.epochs import advance_within, require_within
 from store.rows import AuditEvent
-from store.turns import Turn
+from store.turns import Superseded, Turn
 
 _DOUBTED: Final = "doubted"
 _SENDABLE: Final = (CreationState.INTENDED, CreationState.SENDING)
@@ -70,9 +71,10 @@ class Creations(DecidedCreations):
         While nothing of it was sent, a newer version replaces the older. `seen` is the highest epoch the caller knows,
         `open_since` as in `creation_changes.remember`. `declaration` frees what a person was asked about (`in_review`),
         once. `event` is added when the intent is new, `declared` when the declaration counted. Raises
-        `store.turns.Superseded`, `store.epochs.StoreBehind`, `store.creating.elsewhere.PostedElsewhere`.
+        `store.turns.Superseded`, also for what has to give way (`giving_way`), `store.epochs.StoreBehind`,
+        `store.creating.elsewhere.PostedElsewhere`.
         """
-        content = content_columns(intent, self._vault)
+        content, key = content_columns(intent, self._vault), intent.key
         fresh = {**NOTHING_KNOWN, "evidence": noted(intent)}
         values = {"reference": intent.reference, **intent.key.model_dump(), **fresh, **content}
 
@@ -92,12 +94,14 @@ class Creations(DecidedCreations):
             if row.final:
                 return self._compared(connection, row, intent, epoch)
             row = remember(connection, row, intent, open_since)
-            if new and not row.sends:
-                return Intended("intended", row, epoch)
             row = self.apply(connection, row, declaration, now, declared)
             if row.sends:
                 change(connection, row, state=CreationState.SENDING)
                 return Intended("open", creation_of(known_row(connection, intent.reference)), epoch)
+            if must_give_way(connection, intent):
+                raise Superseded(Turn(connection=key.connection, kind=key.kind, document_id=key.document_id, at=now))
+            if new:
+                return Intended("intended", row, epoch)
             if found.digest != intent.digest or row.state is CreationState.WITHDRAWN:
                 self._tell(connection, event)
                 since = now if row.state is CreationState.WITHDRAWN else row.created_at

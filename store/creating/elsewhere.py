@@ -1,10 +1,11 @@
 # ruff: noqa: N818 -- the names say what happened; that they are errors is said by where they stand
-"""One sale, one document in the ERP, also when its channel is switched to another kind of document.
+"""One sale, or one refund, is one document in the ERP, also when its channel is switched to another kind of document.
 
 Both questions are part of the transaction that stages or intends the other document, so that of two that race one is
 told. What waits and was never sent gives way; what was sent, or is there, stands.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Table, select, update
@@ -15,7 +16,9 @@ from store.rows import PostingKey, PostingState
 from store.schema import STAGED, creations, postings
 
 REVENUE: Final = ("sale", "invoice")
-"""Purposes with which a sale itself is posted; what follows it (a credit, a delta) has others."""
+"""Purposes with which a sale itself is posted; what follows it has others."""
+_REFUND: Final = ("refund", "credit")
+"""Purposes with which a refund is posted: its journal, or its credit memo."""
 _ON_ITS_WAY: Final = (PostingState.GROUPED, PostingState.IMPORTED, PostingState.POSTED)
 
 
@@ -29,11 +32,17 @@ class PostedElsewhere(StoreError):
         """One clause: "journal ... is in the ledger"."""
 
 
+def alternatives(purpose: str) -> tuple[str, ...]:
+    """Of these purposes a document is posted with one only; empty for a purpose that goes with others."""
+    return next((group for group in (REVENUE, _REFUND) if purpose in group), ())
+
+
 def refuse_second_creation(connection: Connection, key: PostingKey) -> None:
     """Before a journal is staged. Raises `PostedElsewhere`."""
-    if key.purpose not in REVENUE:
+    purposes = alternatives(key.purpose)
+    if not purposes:
         return
-    table, mine = creations.c, _of_the_sale(creations, key)
+    table, mine = creations.c, _of_the_sale(creations, key, purposes)
     for row in connection.execute(select(*ROW_COLUMNS).where(*mine).with_for_update()).all():
         creation = creation_of(row)
         if creation.final:
@@ -50,9 +59,10 @@ def refuse_second_creation(connection: Connection, key: PostingKey) -> None:
 
 def refuse_second_journal(connection: Connection, key: PostingKey) -> None:
     """Before a create is intended. Raises `PostedElsewhere`."""
-    if key.purpose not in REVENUE:
+    purposes = alternatives(key.purpose)
+    if not purposes:
         return
-    table, mine = postings.c, _of_the_sale(postings, key)
+    table, mine = postings.c, _of_the_sale(postings, key, purposes)
     connection.execute(update(postings).where(*mine, STAGED).values(state=PostingState.WITHDRAWN))
     found = connection.execute(
         select(table.reference, table.state).where(*mine, table.state.in_(_ON_ITS_WAY)).limit(1)
@@ -62,11 +72,11 @@ def refuse_second_journal(connection: Connection, key: PostingKey) -> None:
         raise PostedElsewhere(found.reference, f"its journal {where}")
 
 
-def _of_the_sale(table: Table, key: PostingKey) -> tuple[ColumnElement[bool], ...]:
-    """What either kind of document has in common: rows with which this sale itself is posted."""
+def _of_the_sale(table: Table, key: PostingKey, purposes: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
+    """What either kind of document has in common: rows with which this document itself is posted."""
     return (
         table.c.connection == key.connection,
         table.c.kind == key.kind,
         table.c.document_id == key.document_id,
-        table.c.purpose.in_(REVENUE),
+        table.c.purpose.in_(purposes),
     )

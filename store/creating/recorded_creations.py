@@ -18,7 +18,7 @@ from store.creating.creation import (
 )
 from store.engine.database import Database
 from store.keys.vault import Vault
-from store.schema import creations
+from store.schema import HAS_PARENT, creations
 
 _CHUNK: Final = 500
 
@@ -52,6 +52,16 @@ class RecordedCreations:
             select(*ROW_COLUMNS)
             .where(table.connection == connection, table.kind == kind, table.document_id == document_id)
             .order_by(table.purpose, table.ordinal)
+        )
+        return await self._database.read(lambda at: tuple(creation_of(row) for row in at.execute(statement)))
+
+    async def creations_below(self, connection: str, parent_id: str) -> tuple[CreationRow, ...]:
+        """Creations of what belongs to an order and is not the order itself, oldest first."""
+        table = creations.c
+        statement = (
+            select(*ROW_COLUMNS)
+            .where(table.connection == connection, table.parent_id == parent_id, HAS_PARENT)
+            .order_by(table.created_at, table.reference)
         )
         return await self._database.read(lambda at: tuple(creation_of(row) for row in at.execute(statement)))
 

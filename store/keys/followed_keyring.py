@@ -14,7 +14,7 @@ LOOK_EVERY: Final = 1.0
 """Seconds between two looks at the file while nothing is missing: how long an old key goes on sealing."""
 
 _log: Final = logging.getLogger(__name__)
-_Mark = tuple[int, int, int]
+_Mark = tuple[int, ...]
 
 
 class FollowedKeyRing(KeyRing):
@@ -88,4 +88,5 @@ def _mark(path: Path) -> _Mark | None:
         found = path.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+    # Some systems tell the time of a change to no more than some milliseconds.
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_mode

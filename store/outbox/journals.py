@@ -12,10 +12,12 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
 from contracts.journal import FateKind, Journal, JournalFate
-from contracts.steps import Staged
+from contracts.sale import Sale
+from contracts.steps.journals import Staged
 from store.creating.elsewhere import refuse_second_creation
 from store.engine.database import Database, StoreError, insert_into
 from store.keys.vault import Vault
+from store.outbox.booked import BookedJournals, give_way
 from store.outbox.fates import close_when_known
 from store.outbox.postings import (
     CONTENT_NAMES,
@@ -33,7 +35,7 @@ from store.outbox.postings import (
 )
 from store.recoveries import booked_digest
 from store.rows import AuditEvent, GroupState, Pending, PostingCount, PostingKey, PostingRow, PostingState
-from store.schema import STAGED, group_members, journal_groups, journal_lines, postings
+from store.schema import HAS_PARENT, STAGED, group_members, journal_groups, journal_lines, postings
 from store.trail.audit import Audit
 from store.turns import Turn, Turns
 
@@ -58,12 +60,11 @@ class PostingInFlight(StoreError):
         self.group_id = group_id
 
 
-class Journals:
+class Journals(BookedJournals):
     """Postings of journals and what became of them."""
 
     def __init__(self, database: Database, vault: Vault, audit: Audit) -> None:
-        self._database = database
-        self._vault = vault
+        super().__init__(database, vault)
         self._audit = audit
         self._turns = Turns(database)
         self._insert = insert_into(database, postings).on_conflict_do_nothing().returning(postings.c.reference)
@@ -103,6 +104,8 @@ class Journals:
         purpose: str,
         ordinal: int,
         fingerprint: str,
+        basis: Sale | None = None,
+        parent_id: str = "",
         job: str = "",
         now: dt.datetime | None = None,
         turn: Turn | None = None,
@@ -110,13 +113,17 @@ class Journals:
     ) -> Staged:
         """Put a journal into the outbox, or say why it is not there. Safe to repeat; `event` is added when it is put.
 
+        `basis` is the version of the sale that the ledger shows once it is posted. A journal that follows others
+        (`store.outbox.booked.FOLLOWING`) takes the place of one of its document that waits.
+
         `staged`: it waits for the next group, new or in place of an older version · `unchanged`: this version waits or
-        is in a group already · `in_group`: another version is in a group whose fate is open · `fated`: this version is
-        in the ledger · `edited_after_posting`: another version is. Raises `store.turns.Superseded` and
+        is in a group already · `in_group`: another version, or another journal of the document, is in a group whose
+        fate is open · `fated`: this version is in the ledger · `edited_after_posting`: another version is ·
+        `superseded`: the ledger has come further. Raises `store.turns.Superseded` and
         `store.creating.elsewhere.PostedElsewhere`.
         """
         moment = now or dt.datetime.now(dt.UTC)
-        content = content_columns(journal, tenant, self._vault)
+        content = content_columns(journal, tenant, self._vault, basis)
         values: dict[str, Any] = {
             "reference": journal.reference,
             "tenant": tenant,
@@ -125,6 +132,7 @@ class Journals:
             "fusion": fusion,
             "kind": kind,
             "document_id": document_id,
+            "parent_id": parent_id,
             "purpose": purpose,
             "ordinal": ordinal,
             "fingerprint": fingerprint,
@@ -143,16 +151,25 @@ class Journals:
         def unit(connection: Connection) -> Staged:
             self._turns.take(connection, turn)
             refuse_second_creation(connection, key)
+            if (other := give_way(connection, key, journal.reference)) is not None:
+                return other
             if connection.execute(self._insert, values).first() is not None:
                 connection.execute(self._insert_lines, lines)
                 staged = Staged(outcome="staged", reference=journal.reference)
             else:
+                self._adopt(connection, values)
                 staged = self._stage_again(connection, values, lines, journal)
             if staged.outcome == "staged":
                 tell(connection)
             return staged
 
         return await self._database.write(unit)
+
+    def _adopt(self, connection: Connection, values: dict[str, Any]) -> None:
+        """A posting that was read back from Fusion after a restore does not say whose it is."""
+        if values["parent_id"]:
+            nobodys = (postings.c.reference == values["reference"], postings.c.parent_id == "")
+            connection.execute(update(postings).where(*nobodys).values(parent_id=values["parent_id"]))
 
     def _stage_again(
         self, connection: Connection, values: dict[str, Any], lines: list[dict[str, Any]], journal: Journal
@@ -167,7 +184,7 @@ class Journals:
             state = PostingState(row.state)
             same = row.fingerprint == values["fingerprint"]
             if state in FINAL:
-                return self._compare(connection, row, values["fingerprint"], journal)
+                return self._compare(connection, row, values, journal)
             if state not in RESTAGEABLE:
                 return Staged(outcome="unchanged" if same else "in_group", reference=reference)
             if state is PostingState.STAGED and same and row.digest == values["digest"]:
@@ -182,16 +199,18 @@ class Journals:
             connection.execute(self._insert_lines, lines)
             return Staged(outcome="staged", reference=reference)
 
-    def _compare(self, connection: Connection, row: Any, fingerprint: str, journal: Journal) -> Staged:
+    def _compare(self, connection: Connection, row: Any, values: dict[str, Any], journal: Journal) -> Staged:
         """A posting that is in the ledger, against the version that is to be staged."""
-        if not row.fingerprint and row.recovered_at is not None and row.digest != booked_digest(journal):
+        fingerprint: str = values["fingerprint"]
+        recovered = not row.fingerprint and row.recovered_at is not None
+        if recovered and row.digest != booked_digest(journal):
             # The ledger was read back after a restore, and shows other lines than this version has.
             return Staged(outcome="edited_after_posting", reference=row.reference, fate=fate_of(row))
         if not row.fingerprint:
-            # A person marked it as posted before it was ever staged: this version is the one they looked at.
-            connection.execute(
-                update(postings).where(postings.c.reference == row.reference).values(fingerprint=fingerprint)
-            )
+            # A person marked it as posted before it was ever staged: this version is the one they looked at. What was
+            # read back after a restore shows the lines of this version, so they are known again.
+            known = {"fingerprint": fingerprint} | ({"content": values["content"]} if recovered else {})
+            connection.execute(update(postings).where(postings.c.reference == row.reference).values(known))
         elif row.fingerprint != fingerprint:
             return Staged(outcome="edited_after_posting", reference=row.reference, fate=fate_of(row))
         return Staged(outcome="fated", reference=row.reference, fate=fate_of(row))
@@ -233,12 +252,14 @@ class Journals:
         """A person names the journal in Fusion (verified there by the caller) that is this posting.
 
         With `key` the posting need not exist: a document that never got as far as staging is kept from being posted
-        again later. Raises `PostingInFlight`, `PostingUnknown`. Repeated, it gives the fate that is known already.
+        again later. Raises `PostingInFlight`, `PostingUnknown`, `store.creating.elsewhere.PostedElsewhere`. Repeated,
+        it gives the fate that is known already.
         """
         moment = now or dt.datetime.now(dt.UTC)
 
         def unit(connection: Connection) -> JournalFate:
             if key is not None:
+                refuse_second_creation(connection, key)
                 connection.execute(self._insert, without_content(reference, key, fingerprint, job, moment))
             row = connection.execute(
                 select(*FATE_COLUMNS, journal_groups.c.state.label("group_state"))
@@ -321,6 +342,10 @@ class Journals:
             postings.c.connection == connection, postings.c.kind == kind, postings.c.document_id == document_id
         )
 
+    async def postings_below(self, connection: str, parent_id: str) -> tuple[PostingRow, ...]:
+        """All postings of what belongs to one order and is not the order itself, by document, purpose and ordinal."""
+        return await self._rows(postings.c.connection == connection, postings.c.parent_id == parent_id, HAS_PARENT)
+
     async def content(self, reference: str) -> Journal | None:
         """The journal as staged last; `None` when nothing was ever staged under this reference."""
         statement = select(postings.c.tenant, postings.c.content).where(postings.c.reference == reference)
@@ -353,7 +378,7 @@ class Journals:
         statement = (
             select(*(column for column in postings.c if column.name not in ("content", "digest")))
             .where(*conditions)
-            .order_by(postings.c.purpose, postings.c.ordinal)
+            .order_by(postings.c.document_id, postings.c.purpose, postings.c.ordinal)
         )
         return await self._database.read(
             lambda connection: tuple(posting_of(row) for row in connection.execute(statement))

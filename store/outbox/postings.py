@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from contracts.journal import FateKind, Journal, JournalFate
+from contracts.refund import RefundSale
+from contracts.sale import Sale
 from store.keys.rewrapping import Sealed
 from store.keys.vault import Vault, binding
 from store.rows import PostingKey, PostingRow, PostingState
@@ -117,6 +119,7 @@ def posting_of(row: Any) -> PostingRow:
         fate=fate_of(row),
         date_moved=row.date_moved,
         suspense=row.suspense,
+        accounting_date=row.accounting_date,
     )
 
 
@@ -132,9 +135,19 @@ SEALED: Final = Sealed(
 )
 
 
-def content_columns(journal: Journal, tenant: str, vault: Vault) -> dict[str, Any]:
-    """The values of `CONTENT_NAMES`."""
+class _Content(Journal):
+    """A journal as the outbox keeps it."""
+
+    basis: RefundSale | Sale | None = None
+    """The version of the sale that it and the journals before it add up to, or what a refund takes back; none where
+    nobody knows it."""
+
+
+def content_columns(journal: Journal, tenant: str, vault: Vault, basis: Sale | None = None) -> dict[str, Any]:
+    """The values of `CONTENT_NAMES`. `basis`: the version of the sale that the ledger shows with this journal, or what
+    it takes back as a refund's."""
     text = journal.model_dump_json()
+    content = _Content.model_construct(**dict(journal), basis=basis).model_dump_json() if basis else text
     return {
         "ledger": journal.ledger,
         "source": journal.journal_source,
@@ -146,7 +159,7 @@ def content_columns(journal: Journal, tenant: str, vault: Vault) -> dict[str, An
         "mapping_set": journal.mapping_set,
         "mapping_version": journal.mapping_version,
         "digest": hashlib.sha256(text.encode()).hexdigest(),
-        "content": vault.seal_text(content_binding(tenant, journal.reference), text),
+        "content": vault.seal_text(content_binding(tenant, journal.reference), content),
     }
 
 
@@ -197,4 +210,10 @@ def line_rows(journal: Journal) -> list[dict[str, Any]]:
 
 def open_content(vault: Vault, tenant: str, reference: str, content: bytes) -> Journal:
     """Raises `store.keys.vault.Unsealable` or `store.keys.keyring.KeyMissing`."""
-    return Journal.model_validate_json(vault.open_text(content_binding(tenant, reference), content))
+    return open_with_basis(vault, tenant, reference, content)[0]
+
+
+def open_with_basis(vault: Vault, tenant: str, reference: str, content: bytes) -> tuple[Journal, Sale | None]:
+    """The journal, and the version of the sale it leads to, or what it takes back. Raises as `open_content`."""
+    kept = _Content.model_validate_json(vault.open_text(content_binding(tenant, reference), content))
+    return Journal.model_construct(**{name: getattr(kept, name) for name in Journal.model_fields}), kept.basis

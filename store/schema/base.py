@@ -1,6 +1,8 @@
 """What all tables belong to, and how their constraints are named."""
 
-from sqlalchemy import MetaData
+from typing import Final
+
+from sqlalchemy import MetaData, text
 
 metadata = MetaData(
     naming_convention={
@@ -10,3 +12,6 @@ metadata = MetaData(
         "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     }
 )
+
+HAS_PARENT: Final = text("parent_id <> ''")
+"""A document, or posting of one, that belongs to an order: a refund."""

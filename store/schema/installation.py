@@ -70,6 +70,17 @@ mappings_in_effect = Table(
     Column("since", UtcInstant, nullable=False),
 )
 
+resource_descriptions = Table(
+    "resource_descriptions",
+    metadata,
+    Column("connection", String(40), nullable=False),
+    Column("resource", String(120), nullable=False),
+    Column("origin", String(255), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("kept_at", UtcInstant, nullable=False),
+    PrimaryKeyConstraint("connection", "resource"),
+)
+
 workers = Table(
     "workers",
     metadata,

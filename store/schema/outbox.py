@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from store.engine.columns import Money, Serial, UtcInstant
-from store.schema.base import metadata
+from store.schema.base import HAS_PARENT, metadata
 
 OCCUPYING = text("state IN ('sealed', 'sending', 'submitted', 'resolving')")
 """A group in one of these states keeps its ledger and journal source to itself."""
@@ -65,6 +65,7 @@ postings = Table(
     Column("fusion", String(40), nullable=False),
     Column("kind", String(40), nullable=False),
     Column("document_id", String(120), nullable=False),
+    Column("parent_id", String(120), nullable=False, server_default=""),
     Column("purpose", String(40), nullable=False),
     Column("ordinal", Integer, nullable=False),
     Column("ledger", String(120), nullable=False),
@@ -98,6 +99,7 @@ postings = Table(
         "ix_postings_staged", "fusion", "ledger", "source", "staged_at", sqlite_where=STAGED, postgresql_where=STAGED
     ),
     Index("ix_postings_state", "state", "staged_at"),
+    Index("ix_postings_parent", "connection", "parent_id", sqlite_where=HAS_PARENT, postgresql_where=HAS_PARENT),
 )
 
 journal_lines = Table(
@@ -136,6 +138,7 @@ creations = Table(
     Column("fusion", String(40), nullable=False),
     Column("kind", String(40), nullable=False),
     Column("document_id", String(120), nullable=False),
+    Column("parent_id", String(120), nullable=False, server_default=""),
     Column("purpose", String(40), nullable=False),
     Column("ordinal", Integer, nullable=False),
     Column("resource", String(60), nullable=False),
@@ -162,6 +165,7 @@ creations = Table(
     Column("recovered_at", UtcInstant),
     UniqueConstraint("connection", "kind", "document_id", "purpose", "ordinal"),
     Index("ix_creations_state", "state", "created_at"),
+    Index("ix_creations_parent", "connection", "parent_id", sqlite_where=HAS_PARENT, postgresql_where=HAS_PARENT),
 )
 
 reconciliations = Table(
@@ -184,4 +188,45 @@ reconciliations = Table(
     Column("details", JSON, nullable=False),
     Column("at", UtcInstant, nullable=False),
     Index(None, "integration", "at"),
+)
+
+loss_counts = Table(
+    "loss_counts",
+    metadata,
+    Column("integration", String(40), nullable=False),
+    Column("channel", String(40), nullable=False),
+    Column("tenant", String(40), nullable=False),
+    Column("connection", String(40), nullable=False),
+    Column("since", UtcInstant, nullable=False),
+    Column("at", UtcInstant, nullable=False),
+    Column("job", String(200), nullable=False),
+    Column("postable", Integer, nullable=False),
+    Column("posted", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False),
+    Column("waiting", Integer, nullable=False),
+    Column("review", Integer, nullable=False),
+    Column("recent", Integer, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("edited", Integer, nullable=False),
+    Column("missing_ids", JSON, nullable=False),
+    Column("still_missing", Integer, nullable=False),
+    PrimaryKeyConstraint("integration", "channel"),
+)
+
+alignments = Table(
+    "alignments",
+    metadata,
+    Column("integration", String(40), primary_key=True),
+    Column("tenant", String(40), nullable=False),
+    Column("connection", String(40), nullable=False),
+    Column("fusion", String(40), nullable=False),
+    Column("at", UtcInstant, nullable=False),
+    Column("job", String(200), nullable=False),
+    Column("misaligned", Integer, nullable=False),
+    Column("bad_since", UtcInstant),
+    Column("misalignments", JSON, nullable=False),
+    Column("unnamed", JSON, nullable=False),
+    Column("compared", JSON, nullable=False),
+    Column("notes", JSON, nullable=False),
+    Column("unread", JSON, nullable=False),
 )

@@ -15,7 +15,7 @@ from activities.posting.resource import Facts, Home, Seen
 from activities.posting.subject import Subject
 from clients.errors import InDoubt, NotFound, Rejected, VendorError
 from contracts.model import Amount, Frozen
-from contracts.steps import Created
+from contracts.steps.documents import Created
 from store import KeyRing, Store, Vault
 from store.creating.creation import Declaration
 from store.rows import AuditEvent, PostingKey
@@ -73,6 +73,8 @@ class Till:
     """Commits that are still to come."""
     late_by: dt.timedelta = dt.timedelta(0)
     shown_after: dt.timedelta = dt.timedelta(0)
+    unfit: tuple[str, ...] = ()
+    """What it says of every document before it is sent."""
     sends: int = 0
     looks: int = 0
     during_look: Callable[[], None] = lambda: None
@@ -118,6 +120,10 @@ class Till:
         found = [r for r in self.rows if r.reference == document.reference and r.visible_at <= self.clock()]
         self.during_look()
         return found
+
+    async def check(self, document: Bill) -> None:
+        if self.unfit:
+            raise Rejected("till", "It does not fit.", messages=self.unfit)
 
     async def create(self, document: Bill, *, ends: float) -> Row:
         self.settle()

@@ -85,7 +85,7 @@ async def test_a_step_whose_time_is_nearly_over_does_not_wait(pod: Pod) -> None:
     pod.down()
     late = environment(started_time=dt.datetime.now(dt.UTC) - dt.timedelta(minutes=4))
     with pytest.raises(ApplicationError, match="waits"):
-        await asyncio.wait_for(pod.step(late), 2.0)
+        await asyncio.wait_for(pod.step(late), passage.LONGEST_WAIT / 2)
 
 
 async def test_a_worker_that_stops_is_not_kept_by_steps_that_wait(pod: Pod) -> None:
@@ -95,7 +95,7 @@ async def test_a_worker_that_stops_is_not_kept_by_steps_that_wait(pod: Pod) -> N
     await eventually(lambda: pod.gate.waiting, "the step waits")
     stopping.worker_shutdown()
     with pytest.raises(ApplicationError, match="the worker stops"):
-        await asyncio.wait_for(step, 2.0)
+        await asyncio.wait_for(step, 60.0)
     assert pod.gate.waiting == 0
 
 
@@ -125,13 +125,13 @@ async def test_a_step_that_is_cancelled_while_it_tries_leaves_that_to_another(po
         return "never"
 
     trying = asyncio.create_task(environment().run(pass_gate, pod.parts, "pod", "Order 1 (bc-us)", stuck))
-    await asyncio.wait_for(reached.wait(), 2.0)
+    await asyncio.wait_for(reached.wait(), 60.0)
     waiting = asyncio.create_task(pod.step())
     trying.cancel()
     with pytest.raises(asyncio.CancelledError):
         await trying
     pod.errors.clear()
-    assert await asyncio.wait_for(waiting, 2.0) == "read"
+    assert await asyncio.wait_for(waiting, 60.0) == "read"
 
 
 async def test_what_blames_the_document_goes_on_as_ever_also_while_others_wait(pod: Pod) -> None:

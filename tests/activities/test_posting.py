@@ -8,7 +8,7 @@ import pytest
 
 from activities.posting.subject import DIFFERS, DUPLICATE, REFUSED, TAKEN, UNKNOWN
 from clients.errors import NotSent, RateLimited, Unauthorized, Unavailable
-from contracts.steps import Created
+from contracts.steps.documents import Created
 from store.creating.creation import CreationState
 from tests.activities.conftest import DEADLINE, LIMIT, SETTLE, Desk, KilledError, new_desk
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, Delete, Update, delete, update
 
 from activities.posting.subject import DIFFERS, TAKEN, UNKNOWN
-from contracts.steps import Created
+from contracts.steps.documents import Created
 from store.creating.creation import CreationState
 from store.schema import creations
 from tests.activities.conftest import LIMIT, SETTLE, Desk

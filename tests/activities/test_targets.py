@@ -14,7 +14,8 @@ from clients.oracle_fusion.reference_data import GENERAL_LEDGER, RECEIVABLES
 from contracts.configuration import Configuration
 from contracts.journal import LedgerFacts, Period
 from contracts.sale import OrderSnapshot, Sale, SaleLine, SaleTender
-from contracts.steps import LookupFor, MapOrder, Mapped
+from contracts.steps.documents import LookupFor, Mapped
+from contracts.steps.orders import MapOrder
 
 NOW = dt.datetime(2026, 3, 10, 18, tzinfo=dt.UTC)
 LEDGER = LedgerFacts(ledger="US Primary", ledger_id=7, currency="USD", segment_count=2)
@@ -118,7 +119,7 @@ async def mapped(parts: Any, channel: str) -> Mapped:
     found = await LookupActivities(parts).lookup_cached(LookupFor(integration="us", snapshot=order(channel)))
     assert found.lookups is not None
     return await MappingActivities(parts).map_order(
-        MapOrder(integration="us", snapshot=order(channel), lookups=found.lookups, ordinal=1)
+        MapOrder(integration="us", snapshot=order(channel), lookups=found.lookups)
     )
 
 
@@ -139,9 +140,7 @@ async def test_what_another_worker_learned_of_one_application_is_not_taken_for_t
     found = await LookupActivities(parts).lookup_cached(LookupFor(integration="us", snapshot=order("2")))
     elsewhere = SimpleNamespace(configuration=parts.configuration, facts=ReferenceFacts(), clock=parts.clock)
     assert found.lookups is not None
-    await MappingActivities(elsewhere).map_order(
-        MapOrder(integration="us", snapshot=order("2"), lookups=found.lookups, ordinal=1)
-    )
+    await MappingActivities(elsewhere).map_order(MapOrder(integration="us", snapshot=order("2"), lookups=found.lookups))
     warm = LookupActivities(elsewhere)
     billed = await warm.lookup_cached(LookupFor(integration="us", snapshot=order("2")))
     journal = await warm.lookup_cached(LookupFor(integration="us", snapshot=order("1")))

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from support.topology import TemporalServer, Topology
 
-from benchmarks import acknowledgement, memory, parked, shapes, throughput
+from benchmarks import acknowledgement, items, memory, parked, shapes, sweep, throughput
 from benchmarks.__main__ import PARTS, PRODUCTION
 from benchmarks.figures import Figure
 
-SERVED_BY_ONE = ("arrivals", "acknowledgement", "throughput", "memory", "parked", "shapes")
+SERVED_BY_ONE = ("arrivals", "changes", "acknowledgement", "throughput", "memory", "parked", "sweep", "items", "shapes")
 
 
 def test_make_bench_lists_every_part_and_the_shapes_on_both_servers() -> None:
@@ -39,6 +39,20 @@ async def test_parked_documents_have_no_events_and_make_no_calls(temporal_server
     figures, _ = await parked.run(temporal_server, parked=5, seconds=1)
     assert _value(figures, "history events a minute, 5 parked") == 0
     assert _value(figures, "calls to vendors") == 0
+
+
+async def test_a_sweep_is_measured_over_orders_that_are_all_posted(temporal_server: TemporalServer) -> None:
+    figures, _ = await sweep.run(temporal_server, orders=600)
+    # That memory does not grow is proved in tests/activities/test_sweep_memory.py.
+    assert _value(figures, "calls to the shop") >= 6
+
+
+async def test_items_are_read_on_both_sides_while_they_change(temporal_server: TemporalServer) -> None:
+    figures, _ = await items.run(temporal_server, count=300, changed=5, new=3)
+    assert _value(figures, "changes not seen") == 0
+    # What memory it takes says nothing at this size: tests/flow/records/test_item_polls.py counts rows that are kept.
+    assert _value(figures, "memory of a worker above idle") >= 0
+    assert _value(figures, "drafts made of new items") > 0
 
 
 async def test_every_shape_posts_its_documents_and_leaves_a_history(temporal_server: TemporalServer) -> None:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 import pytest
-from cluster.installation import Installation
+from cluster.installation import SETTLED, Installation
 from support.proof import SEND
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistoryEventFilterType
@@ -77,7 +77,7 @@ async def test_killed_with_orders_on_their_way(kill: Act, installation: Installa
 async def test_killed_when_only_fusion_knows_that_it_has_the_import(kill: Act, installation: Installation) -> None:
     held = installation.crew.stack.fusion.hooks.hold("committed", **SEND)
     installation.sell(ORDERS)
-    await held.reached(60)
+    await held.reached(SETTLED)
     await kill(installation)
     held.release()
     await asyncio.sleep(OUTAGE)

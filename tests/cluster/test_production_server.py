@@ -12,7 +12,7 @@ from support.cluster import SHARDS, ProductionServer
 from support.postgres import plain
 from support.proof import nothing_in_review, ordinary, posted, sell
 from support.server_tools import ServerToolsMissing, find_or_build
-from support.stack import open_stack
+from support.stack import PATIENCE, open_stack
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 
 from contracts.configuration import TemporalSettings
@@ -34,7 +34,7 @@ async def test_processes_that_start_together_register_the_search_attributes_and_
     )
     settings = TemporalSettings(address=production_server.address, namespace=namespace)
     clients = [await connect(settings, keys) for _ in range(3)]
-    added = await asyncio.gather(*(register_search_attributes(client) for client in clients))
+    added = await asyncio.gather(*(register_search_attributes(client, patience=PATIENCE) for client in clients))
     assert set(SEARCH_ATTRIBUTES) in [set(names) for names in added]
     for number, client in enumerate(clients):
         request = StartRequest(

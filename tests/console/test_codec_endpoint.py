@@ -1,6 +1,7 @@
 """Who may have payloads decoded, what is refused, and what a person reads when a key is missing."""
 
 import json
+import logging
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any
@@ -231,6 +232,7 @@ async def test_a_codec_that_fails_is_reported_by_its_kind_alone(
 async def test_the_log_says_who_read_how_much_and_never_what(
     desk: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    caplog.set_level(logging.INFO, "console")
     token = desk.token("dana")
     await desk.decode(await desk.sealed("canary-4711"), token=token)
     await desk.decode(await desk.sealed("canary-4711"), token="guess-4712")

@@ -1,14 +1,14 @@
 """`ml-connector console`, and `ml-connector up` with the console in it, as an operator starts them."""
 
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 from support.consoles import token
+from support.ports import free_ports
 from support.processes import MortalProcess, start_command
-from support.stack import DEMO_CONFIGURATION, Stack, eventually, open_stack
+from support.stack import DEMO_CONFIGURATION, PATIENCE, Stack, eventually, open_stack
 
 from runtime.temporal.devserver import DevServer
 
@@ -17,16 +17,6 @@ from runtime.temporal.devserver import DevServer
 async def stack(temporal_server: DevServer, tmp_path: Path) -> AsyncIterator[Stack]:
     async with open_stack(temporal_server, tmp_path) as opened:
         yield opened
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 async def answers(url: str) -> bool:
@@ -38,14 +28,14 @@ async def answers(url: str) -> bool:
 
 
 async def signs_in(stack: Stack, url: str) -> None:
-    async with httpx.AsyncClient(base_url=url) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as http:
         assert (await http.get("/")).headers["location"] == "/sign-in"
         assert (await http.post("/sign-in", data={"token": token(stack.keys)})).status_code == 303
         assert "Signed in as dana" in (await http.get("/")).text
 
 
 async def ended(process: MortalProcess) -> None:
-    await process.end()
+    await process.end(grace=PATIENCE)
     assert "Traceback" not in process.text()
 
 

@@ -1,6 +1,7 @@
 """The truth: what the twins' own books hold of a document, never what our store believes."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, Protocol
@@ -11,6 +12,7 @@ from support.stack import Stack
 from contracts import names
 from contracts.flow import State
 from sandbox.bigcommerce import Truth
+from sandbox.fusion.ledger import Journal
 from sandbox.fusion.receivables.demo import EU_CUSTOMER, US_CUSTOMER
 
 CUSTOMERS: Final = {"bc-us": US_CUSTOMER, "bc-eu": EU_CUSTOMER}
@@ -25,7 +27,7 @@ class Document:
     number: int
     """The shop's own id of the order."""
     ends: State = State.POSTED
-    """SKIPPED: nothing of it may be in the books."""
+    """SKIPPED: nothing of it may be in the books. REVERSED: it is there, and all of it was taken back."""
     earlier: list[Decimal] = field(default_factory=list)
     """What the books would say of its earlier versions."""
     kept: bool = False
@@ -38,6 +40,11 @@ class Document:
     @property
     def workflow_id(self) -> str:
         return names.order_to_journal_id(self.connection, str(self.number))
+
+    def due(self, books: "Books", truths: Callable[[str], Mapping[int, Truth]]) -> tuple[str, Decimal]:
+        """Currency and amount that the books must show; `truths` gives those of a shop's orders."""
+        truth = truths(self.connection)[self.number]
+        return truth.currency, books.expected(truth)
 
     def __str__(self) -> str:
         return f"order {self.number} ({self.connection})"
@@ -70,21 +77,39 @@ class Books(Protocol):
 
 
 class Journals:
-    """The general ledger of the Fusion twin: one posted journal a document, of its total on either side."""
+    """The general ledger of the Fusion twin: a posted journal for each document, and one for each later change.
+
+    Together they are one entry, of what they leave on the debit side. A reference that is there twice is another.
+    """
 
     def entries(self, stack: Stack, document: Document) -> Sequence[Entry]:
         ours = f"/{document.connection}/order/{document.number}/"
-        return [
-            Entry(one.currency, one.total("entered_dr"), one.batch.status == "P")
-            for one in stack.fusion.journals()
-            if ours in one.given_name or (document.by_hand and one.given_name == document.by_hand)
-        ]
+        once: dict[str, Journal] = {}
+        others: list[Journal] = []
+        for journal in stack.fusion.journals():
+            if ours in journal.given_name and journal.given_name not in once:
+                once[journal.given_name] = journal
+            elif ours in journal.given_name or (document.by_hand and journal.given_name == document.by_hand):
+                others.append(journal)
+        entries = [Entry(one.currency, one.total("entered_dr"), one.batch.status == "P") for one in others]
+        return [_together(list(once.values())), *entries] if once else entries
 
     def expected(self, truth: Truth) -> Decimal:
         return truth.total
 
     def leftovers(self, stack: Stack) -> int:
         return len(stack.fusion.interface())
+
+
+def _together(journals: Sequence[Journal]) -> Entry:
+    if len(journals) == 1:
+        amount = journals[0].total("entered_dr")
+    else:
+        left: dict[str, Decimal] = defaultdict(Decimal)
+        for line in (line for journal in journals for line in journal.lines):
+            left[line.account] += (line.entered_dr or Decimal(0)) - (line.entered_cr or Decimal(0))
+        amount = sum((one for one in left.values() if one > 0), start=Decimal(0))
+    return Entry(journals[0].currency, amount, all(one.batch.status == "P" for one in journals))
 
 
 class Invoices:
@@ -110,21 +135,27 @@ INVOICES: Final = Invoices()
 
 
 def count(books: Books, stack: Stack, documents: Iterable[Document]) -> Verdict:
-    """Each document that must be posted has one entry of its total, to the cent; each other one has none."""
+    """Each document that must be posted has one entry of its total, to the cent, and one that was reversed of nothing;
+    each other one has none."""
     verdict = Verdict(leftovers=books.leftovers(stack))
-    truths: dict[str, dict[int, Truth]] = {}
+    known: dict[str, Mapping[int, Truth]] = {}
+
+    def truths(connection: str) -> Mapping[int, Truth]:
+        if connection not in known:
+            known[connection] = stack.shop(connection).truth()
+        return known[connection]
+
     for document in documents:
         verdict.documents += 1
         entries = books.entries(stack, document)
-        if document.ends is not State.POSTED:
+        if document.ends is State.SKIPPED:
             verdict.duplicates += len(entries)
             continue
         verdict.losses += not any(one.counts for one in entries)
         verdict.duplicates += max(0, len(entries) - 1)
-        if document.connection not in truths:
-            truths[document.connection] = stack.shop(document.connection).truth()
-        truth = truths[document.connection][document.number]
-        _compare(verdict, entries, truth.currency, books.expected(truth), document)
+        currency, due = document.due(books, truths)
+        expected = Decimal(0) if document.ends is State.REVERSED else due
+        _compare(verdict, entries, currency, expected, document)
     return verdict
 
 

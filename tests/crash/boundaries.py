@@ -7,10 +7,10 @@ Points: `activity/NAME/before|after` (after: the work is done, nobody knows), `s
 
 import contextlib
 import functools
-import importlib
 import os
 import signal
 import sqlite3
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -37,6 +37,9 @@ Fate = Literal["SIGKILL", "SIGSTOP", "NOTE"]
 LONGEST_STEP: Final = timedelta(seconds=5)
 """An attempt of a step whose worker died is given up after this long; minutes in production."""
 LONGEST_SILENCE: Final = timedelta(seconds=2)
+BEATS: Final = timedelta(seconds=0.5)
+"""Heartbeats are sent as often. The SDK would keep them back for four fifths of that silence, and a worker that is late
+by the last one would be taken for dead."""
 STICKY: Final = timedelta(seconds=1)
 HURRIED: Final = {
     ("workflows.journal_groups", "LOOK_AGAIN"): timedelta(seconds=4),
@@ -142,6 +145,7 @@ class MortalPlugin(SimplePlugin):
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         config = super().configure_worker(config)
         config["sticky_queue_schedule_to_start_timeout"] = STICKY
+        config["max_heartbeat_throttle_interval"] = BEATS
         if self._few_pollers:
             config["workflow_task_poller_behavior"] = PollerBehaviorSimpleMaximum(2)
             config["activity_task_poller_behavior"] = PollerBehaviorSimpleMaximum(1)
@@ -177,8 +181,9 @@ class _Hurry(WorkflowInboundInterceptor):
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
         super().init(_HurriedSteps(outbound))
         for (module, name), pause in HURRIED.items():
-            # The sandbox imports the workflows anew for each run: this is the copy that runs here.
-            setattr(importlib.import_module(module), name, pause)
+            # The sandbox imports some workflows anew for each run: this is the copy that runs here, where it is one.
+            if module in sys.modules:
+                setattr(sys.modules[module], name, pause)
 
 
 class _HurriedSteps(WorkflowOutboundInterceptor):

@@ -12,7 +12,14 @@ from crash.posting import Posting
 from crash.settings import Setting, patient
 from crash.strikes import AtBoundary, Call
 
-from sandbox.fusion.receivables.demo import AUTOMATIC_SOURCE, EU_UNIT, INVOICE_TYPE, MANUAL_SOURCE, US_UNIT
+from sandbox.fusion.receivables.demo import (
+    AUTOMATIC_SOURCE,
+    CREDIT_MEMO_TYPE,
+    EU_UNIT,
+    INVOICE_TYPE,
+    MANUAL_SOURCE,
+    US_UNIT,
+)
 
 WAY: Final = ("fetch_order", "lookup_cached", "lookup", "map_order", "post_invoice")
 
@@ -25,12 +32,15 @@ CREATE: Final = Call(
 AFTER_MARK: Final = "store/creation_mark/after"
 
 
-def billed(home: str, source: str, toml: tuple[tuple[str, str], ...] = ()) -> Setting:
-    """Both shops are billed in Receivables, the reference in this home; `toml` as in `Setting`."""
+def billed(home: str, source: str, toml: tuple[tuple[str, str], ...] = (), *, credits: bool = False) -> Setting:
+    """Both shops are billed in Receivables, the reference in this home; `toml` as in `Setting`. `credits`: refunds are
+    credited there."""
     billing = f'transaction_source = "{source}", transaction_type = "{INVOICE_TYPE}", reference_home = "{home}"'
+    if credits:
+        billing += f', credit_memo_type = "{CREDIT_MEMO_TYPE}"'
     units = {US_UNIT: CUSTOMERS["bc-us"], EU_UNIT: CUSTOMERS["bc-eu"]}
     return Setting(
-        f"invoices by {home}",
+        f"{'credit memos' if credits else 'invoices'} by {home}",
         toml,
         amended=(
             ('channels = [{ id = "1",', 'channels = [{ id = "1", target = "receivable",'),

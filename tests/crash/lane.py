@@ -67,6 +67,8 @@ class Lane:
     _shift: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while one process takes over from another."""
     _commands: list[tuple[MortalProcess, asyncio.subprocess.Process]] = field(default_factory=list)
+    _known: dict[int, MortalProcess] = field(default_factory=dict)
+    """Every worker and gateway that was ever started, by its id."""
 
     def __post_init__(self) -> None:
         self._configuration = self.config.read_text()
@@ -113,7 +115,9 @@ class Lane:
 
     async def _start(self, role: str) -> MortalProcess:
         options = {"config": str(self.config), "points": str(self.config.parent / "points"), "few_pollers": True}
-        return await self.nursery.start(role, self.stack.directory, self.stack.environment, **options)
+        process = await self.nursery.start(role, self.stack.directory, self.stack.environment, **options)
+        self._known[process.pid] = process
+        return process
 
     async def start_commands(self) -> None:
         """`ml-connector worker` and `gateway` themselves, without anything of the tests in them."""
@@ -159,7 +163,8 @@ class Lane:
         text = self._configuration.replace("\nversion = 1\n", f"\nversion = {self.mapping_version}\n", 1)
         await asyncio.to_thread(self.config.write_text, f"{text}\n{rules}")
         async with self._shift:
-            number = len(self.living_workers())
+            # One at least: who has just met its fate at a point of its own is no longer there to be succeeded.
+            number = max(1, len(self.living_workers()))
             await self._reduce(self.workers, 0)
             for _ in range(number):
                 await self.start_worker()
@@ -194,8 +199,8 @@ class Lane:
     async def succeed(self, pid: int, fate: Fate) -> None:
         """A process that met its fate at a point of its own is succeeded by another."""
         async with self._shift:
-            struck = next(one for one in (*self.workers, *self.gateways) if one.pid == pid)
-            gateway = struck in self.gateways
+            struck = self._known[pid]
+            gateway = struck.name.startswith("gateway")
             if fate == "SIGSTOP":
                 self._note_paused(struck)
             else:

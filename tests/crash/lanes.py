@@ -18,7 +18,9 @@ PATIENCE: Final = 1800.0
 """Seconds one row may take, whatever it does."""
 OPENING: Final = 240.0
 """Seconds until a lane is there, on a machine that does much else."""
-TIMED: Final = frozenset({"read_fate", "keeps_its_slot", "seal_audit"})
+LONG_ONES: Final = 2
+"""Long rows side by side: they keep the machine busy, and whatever is left when the others are done takes longer."""
+TIMED: Final = frozenset({"read_fate", "keeps_its_slot", "seal_audit", "ensure_hooks"})
 """Activities that come when something else takes long, or at their own time."""
 
 Opener = Callable[[Setting], AbstractAsyncContextManager[Lane]]
@@ -68,8 +70,8 @@ class Lanes:
         return self._late
 
     def _next(self, setting: Setting | None) -> Row | None:
-        """The next row, of the same setting where there is one; never two long ones side by side."""
-        found = [row for row in self._left if not (row.posting.long and self._long)]
+        """The next row, of the same setting where there is one."""
+        found = [row for row in self._left if not (row.posting.long and self._long == LONG_ONES)]
         row = next((row for row in found if row.posting.setting == setting), next(iter(found), None))
         if row is not None:
             self._left.remove(row)
@@ -169,6 +171,7 @@ async def carry_out(row: Row, lane: Lane, report: Report) -> Scene:
 
 async def _play(row: Row, scene: Scene) -> None:
     posting, strike = row.posting, row.strike
+    await row.posting.earlier(scene)
     struck = strike.prepare(scene)
     if scene.eventful and not strike.alone:
         scene.beside(kill_besides(scene))

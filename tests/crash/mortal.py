@@ -12,10 +12,13 @@ import signal
 import sys
 import traceback
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
+import crash.boundaries
 from crash.boundaries import MortalPlugin, Points, surround
+from support.busy_machines import let_flows_stand_still
 from temporalio.worker._worker import load_default_build_id
 
 import activities.access.sharing
@@ -30,6 +33,7 @@ from runtime.temporal.starting import TemporalStarter
 from store import KeyRing
 from store.creating.creations import Creations
 from store.deliveries import Deliveries
+from store.hooks import Hooks
 from store.outbox.groups import Groups
 from store.wakeups import Wakeups
 
@@ -50,6 +54,7 @@ STEPS = (
     (Creations, "mark_sent", "store/creation_mark"),
     (Creations, "confirmed", "store/creation_confirmed"),
     (TemporalStarter, "start", "gateway/start"),
+    (Hooks, "put", "store/hooks"),
     (Wakeups, "confirm_many", "gateway/confirm"),
     (Deliveries, "inbox_put", "gateway/inbox"),
 )
@@ -59,7 +64,11 @@ async def play(role: str, options: Mapping[str, Any]) -> None:
     points = Points(Path(options["points"]))
     for owner, method, point in STEPS:
         surround(points, owner, method, point)
+    if (patience := options.get("patience")) is not None:
+        for limit in ("LONGEST_STEP", "LONGEST_SILENCE"):
+            setattr(crash.boundaries, limit, timedelta(seconds=patience))
     setattr(activities.heartbeat, "EVERY", BEAT)  # noqa: B010 -- a constant
+    setattr(activities.heartbeat, "FIRST", BEAT)  # noqa: B010
     rhythm = activities.access.sharing.Rhythm(**options.get("rhythm", RHYTHM))
     setattr(activities.access.sharing, "RHYTHM", rhythm)  # noqa: B010
     plugin = MortalPlugin(points, few_pollers=options.get("few_pollers", False))
@@ -93,6 +102,7 @@ def live(wish: Mapping[str, Any]) -> NoReturn:
 
 
 def main() -> None:
+    let_flows_stand_still()
     load_default_build_id()  # compiles every module of the process, which costs each child two seconds otherwise
     # Children that were killed are nobody's to wait for.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

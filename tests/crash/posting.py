@@ -14,7 +14,20 @@ from crash.strikes import AtBoundary, AtTwin, Call, Strike, Undisturbed
 
 from sandbox.kit.hooks import Point
 
-READING: Final = frozenset({"lookup_cached", "lookup", "map_order", "read_fate", "follow_job", "keeps_its_slot"})
+READING: Final = frozenset(
+    {
+        "lookup_cached",
+        "lookup",
+        "map_order",
+        "map_refund",
+        "map_application",
+        "read_record",
+        "compare_record",
+        "read_fate",
+        "follow_job",
+        "keeps_its_slot",
+    }
+)
 """Activities that write nothing: one that stands still there has nothing to write late."""
 COLD: Final = frozenset({"lookup"})
 """Activities that run where nothing is cached only."""
@@ -38,6 +51,8 @@ class Posting:
     name: str
     arrange: Callable[[Scene], Awaitable[None]]
     """A morning from the scene's chance: places its documents, announces them, and says what happens beside it."""
+    earlier: Callable[[Scene], Awaitable[None]] = nothing_more
+    """What has happened, undisturbed, before anything is struck."""
     way: tuple[str, ...] = ()
     """Every activity that its documents pass. A run that nobody strikes proves it."""
     calls: tuple[Call, ...] = ()

@@ -23,6 +23,10 @@ from sandbox.bigcommerce.profiles import EU_SHOP, US_SHOP
 
 QUERY: Final = timedelta(seconds=5)
 """How long a question to a workflow may take before it is asked again."""
+RESTART: Final = 120.0
+"""Seconds that a server may need to come back."""
+AWAY: Final = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED)
+"""How a server answers that is busy, or just started."""
 EVERYDAY: Final = tuple(shape for shape in Shape if shape not in NOT_EVERYDAY)
 PERMANENT: Final = frozenset({names.STORE_EPOCH})
 """Workflows that run as long as there is a store."""
@@ -99,6 +103,10 @@ class Scene:
         if not self.lane.setting.gateways:
             await self.lane.stack.announce(document.number, document.connection)
 
+    def edit_anyhow(self, document: Document) -> None:
+        """The first line costs something else now, by chance."""
+        self.edit(document, Decimal(self.chance.randint(500, 9999)) / 100)
+
     def edit(self, document: Document, price: Decimal) -> None:
         """The first line costs something else now."""
         shop = self.lane.stack.shop(document.connection)
@@ -113,7 +121,7 @@ class Scene:
             try:
                 await handle.trigger()
             except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
+                if error.status not in (RPCStatusCode.NOT_FOUND, *AWAY):
                     raise
                 return False
             return True
@@ -198,7 +206,15 @@ class Scene:
         return await self._listed('ExecutionStatus="Completed"')
 
     async def _listed(self, query: str) -> list[str]:
-        return [one.id async for one in self.lane.stack.temporal.list_workflows(query, page_size=1000)]
+        """A server that does not answer, as one that is started again, is asked once more for a while."""
+        gives_up_at = asyncio.get_running_loop().time() + RESTART
+        while True:
+            try:
+                return [one.id async for one in self.lane.stack.temporal.list_workflows(query, page_size=1000)]
+            except RPCError:
+                if asyncio.get_running_loop().time() > gives_up_at:
+                    raise
+                await asyncio.sleep(1.0)
 
     async def at_rest(self) -> None:
         """Waits until no workflow runs any more."""

@@ -17,7 +17,7 @@ from contracts.flow import FlowResult, State
 
 PAUSE: Final = 0.3
 """Seconds between two looks of the operator."""
-ENDED: Final = frozenset({State.POSTED, State.SKIPPED})
+ENDED: Final = frozenset({State.POSTED, State.REVERSED, State.SKIPPED})
 
 
 async def settle(scene: Scene, patience: float = SETTLED) -> None:

@@ -190,8 +190,9 @@ class ServerKilledTwice(Strike):
             lane.hit("server")
             await scene.go_on()
             await scene.acknowledged(scene.documents)
-            await lane.server.start()
+            # Workers come back before the server's start is known here: what they send must not slip past.
             held = lane.stack.fusion.hooks.hold("committed", **IMPORT)
+            await lane.server.start()
             await held.reached(SETTLED)
             await lane.server.kill()
             lane.hit("server")

@@ -10,14 +10,32 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from crash.change_rows import CHANGE_POSTINGS
+from crash.credit_rows import CREDIT_POSTINGS
+from crash.customer_rows import CUSTOMER_POSTINGS
+from crash.hooks_rows import HOOKS_POSTINGS
 from crash.invoice_rows import INVOICE_POSTINGS
+from crash.item_rows import ITEM_POSTINGS
 from crash.journal_rows import JOURNAL_POSTINGS
+from crash.note_rows import NOTE_POSTINGS
 from crash.posting import Posting, Row
+from crash.refund_rows import REFUND_POSTINGS
 from crash.settings import asked_for_more, seeds
 from crash.stale_rows import STALE_POSTINGS
 from crash.strikes import Strike
 
-POSTINGS: Final[Sequence[Posting]] = (*JOURNAL_POSTINGS, *INVOICE_POSTINGS, *STALE_POSTINGS)
+POSTINGS: Final[Sequence[Posting]] = (
+    *JOURNAL_POSTINGS,
+    *CHANGE_POSTINGS,
+    *INVOICE_POSTINGS,
+    *REFUND_POSTINGS,
+    *CREDIT_POSTINGS,
+    *HOOKS_POSTINGS,
+    *NOTE_POSTINGS,
+    *ITEM_POSTINGS,
+    *CUSTOMER_POSTINGS,
+    *STALE_POSTINGS,
+)
 
 BY_CHANCE: Final = 4
 """How many of a posting's other strikes each further seed tries."""

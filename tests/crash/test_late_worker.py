@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from replay.stage import with_fusion
 from support.stack import FAST, Stack, open_stack
 from temporalio.testing import ActivityEnvironment
 
 from activities.collaborators import Collaborators
 from activities.journals.importing import ImportingActivities
+from contracts.configuration import Configuration
 from contracts.flow import State
-from contracts.steps import GroupStep
+from contracts.steps.groups import GroupStep
 from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Shape, draft
 from store.outbox.groups import Groups
@@ -25,8 +27,13 @@ IMPORTS = {"method": "POST", "path": "erpintegrations"}
 
 @pytest.fixture
 async def patient(temporal_server: DevServer, tmp_path: Path) -> AsyncIterator[Stack]:
-    """A stack whose groups are sealed by the test."""
-    async with open_stack(temporal_server, tmp_path, imports={**FAST, "flush_after": 3600}) as opened:
+    """A stack whose groups are sealed by the test, and whose leases no busy machine outlasts."""
+
+    def unhurried(configuration: Configuration) -> Configuration:
+        return with_fusion(configuration, import_timeout=120.0)
+
+    imports = {**FAST, "flush_after": 3600}
+    async with open_stack(temporal_server, tmp_path, imports=imports, adjust=unhurried) as opened:
         yield opened
 
 

@@ -10,7 +10,7 @@ import pytest
 from contracts.configuration import Books, Channel, Integration, MappingSet, PostingPolicy, ReceivableBooks, Rule
 from contracts.journal import LedgerFacts, Period, Purpose
 from contracts.sale import OrderSnapshot, Sale, SaleCharge, SaleLine, SaleTax, SaleTender
-from contracts.steps import Lookups, Mapped
+from contracts.steps.documents import Lookups, Mapped
 from mapping.journal import to_journal
 from mapping.receivable import to_invoice
 

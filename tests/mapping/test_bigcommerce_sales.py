@@ -1,77 +1,12 @@
 """A BigCommerce order becomes a sale: every money trap of the vendor, one business fact a test."""
 
-from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+
+from support.shop_orders import line, order, sale, snapshot
 
 from contracts.bigcommerce import OrderDocument
-from contracts.configuration import PostingPolicy
-from contracts.sale import OrderSnapshot, Sale
-from mapping.bigcommerce import postability, project
 
 D = Decimal
-
-
-def order(**fields: Any) -> dict[str, Any]:
-    """A placed order as V2 writes it; money defaults to zero."""
-    return {
-        "id": 1024,
-        "status_id": 11,
-        "status": "Awaiting Fulfillment",
-        "date_created": "Tue, 03 Mar 2026 05:30:00 +0000",
-        "date_modified": "Tue, 03 Mar 2026 05:31:00 +0000",
-        "date_shipped": "",
-        "channel_id": 1,
-        "payment_method": "Credit Card",
-        "payment_status": "captured",
-        "default_currency_code": "USD",
-        "currency_code": "EUR",
-        "is_tax_inclusive_pricing": False,
-        "total_inc_tax": "0.0000",
-        "total_tax": "0.0000",
-    } | fields
-
-
-def line(number: int, **fields: Any) -> dict[str, Any]:
-    return {
-        "id": number,
-        "product_id": 70 + number,
-        "name": f"Product {number}",
-        "sku": f"SKU-{number}",
-        "type": "physical",
-        "quantity": 1,
-        "parent_order_product_id": None,
-        "applied_discounts": [],
-        "gift_certificate_id": None,
-    } | fields
-
-
-def snapshot(order: dict[str, Any], products: list[dict[str, Any]], **parts: Any) -> OrderSnapshot:
-    document = OrderDocument.model_validate({"order": order, "products": products} | parts)
-    made = project(
-        document, connection="bc-us", store_timezone="America/Chicago", categories={"71": ("Apparel > Shirts",)}
-    )
-    holds(made.sale)
-    return made
-
-
-def sale(order: dict[str, Any], products: list[dict[str, Any]], **parts: Any) -> Sale:
-    return snapshot(order, products, **parts).sale
-
-
-def holds(sale: Sale) -> None:
-    """What is true of every sale."""
-    booked = (
-        sum(line.net for line in sale.lines)
-        + sum(charge.net for charge in sale.charges)
-        + sum(tax.amount for tax in sale.taxes)
-    )
-    assert booked + sale.rounding == sale.total
-    assert sum(tender.amount for tender in sale.tenders) == sale.total
-    assert sum(tax.amount for tax in sale.taxes) == sale.total_tax
-    for one in sale.lines:
-        assert one.list_net - one.discount == one.net
-        assert one.discount >= 0
 
 
 def test_tax_exclusive_prices_are_posted_net_with_tax_apart() -> None:
@@ -361,70 +296,6 @@ def test_order_paid_by_two_methods_has_two_payments() -> None:
     }
 
 
-def test_refunded_fields_change_nothing() -> None:
-    plain = [line(1, total_ex_tax="10", total_inc_tax="10")]
-    refunded = [
-        line(1, total_ex_tax="10", total_inc_tax="10", is_refunded=True, quantity_refunded=1, refund_amount="10")
-    ]
-    paid = order(subtotal_ex_tax="10", total_inc_tax="10")
-
-    assert sale(paid, plain) == sale(paid | {"refunded_amount": "10", "status_id": 4}, refunded)
-
-
-def test_a_status_change_capture_or_shipment_is_no_edit_but_a_new_price_is() -> None:
-    lines = [line(1, total_ex_tax="10", total_inc_tax="10")]
-    placed = order(subtotal_ex_tax="10", total_inc_tax="10", payment_status="authorized")
-    done = placed | {
-        "status_id": 2,
-        "payment_status": "captured",
-        "date_shipped": "Fri, 06 Mar 2026 10:00:00 +0000",
-        "date_modified": "Fri, 06 Mar 2026 10:00:00 +0000",
-    }
-    captured = {"id": 1, "event": "capture", "amount": 10, "date_created": "2026-03-05T10:00:00+00:00"}
-
-    before, after = sale(placed, lines), sale(done, lines, transactions=[captured])
-
-    assert before.paid_at is None
-    assert after.paid_at == datetime(2026, 3, 5, 10, tzinfo=UTC)
-    assert after.shipped_at == datetime(2026, 3, 6, 10, tzinfo=UTC)
-    assert before.fingerprint() == after.fingerprint()
-    dearer = sale(placed | {"total_inc_tax": "11", "subtotal_ex_tax": "11"}, [line(1, total_ex_tax="11")])
-    assert dearer.fingerprint() != before.fingerprint()
-
-
-def test_a_product_moved_to_another_category_is_no_edit_of_its_orders() -> None:
-    document = OrderDocument.model_validate(
-        {"order": order(total_inc_tax="10"), "products": [line(1, total_ex_tax="10", total_inc_tax="10")]}
-    )
-    shirts, sale_rack = (
-        project(document, connection="bc-us", store_timezone="UTC", categories={"71": (name,)}).sale
-        for name in ("Shirts", "Sale")
-    )
-
-    assert shirts.lines[0].categories != sale_rack.lines[0].categories
-    assert shirts.fingerprint() == sale_rack.fingerprint()
-
-
-def test_paid_order_without_a_payment_date_counts_from_the_day_it_was_placed() -> None:
-    made = sale(order(subtotal_ex_tax="10", total_inc_tax="10"), [line(1, total_ex_tax="10", total_inc_tax="10")])
-
-    assert made.paid_at == made.placed_at
-
-
-def test_voided_and_failed_payments_pay_nothing() -> None:
-    made = sale(
-        order(subtotal_ex_tax="10", total_inc_tax="10", payment_status="void"),
-        [line(1, total_ex_tax="10", total_inc_tax="10")],
-        transactions=[
-            {"id": 1, "event": "purchase", "amount": 10, "status": "ok", "date_created": "2026-03-05T10:00:00Z"},
-            {"id": 2, "event": "void", "amount": 10, "status": "ok", "reference_transaction_id": 1},
-            {"id": 3, "event": "purchase", "amount": 10, "status": "error", "date_created": "2026-03-05T11:00:00Z"},
-        ],
-    )
-
-    assert made.paid_at is None
-
-
 def test_yen_have_no_decimals_and_dinars_have_three() -> None:
     yen = sale(
         order(default_currency_code="JPY", subtotal_ex_tax="999.0000", discount_amount="100", total_inc_tax="899"),
@@ -502,33 +373,3 @@ def test_personal_data_is_left_behind() -> None:
 
     kept = document.model_dump_json()
     assert not any(secret in kept for secret in ("Jane", "example.com", "203.0.113.9", "Main St"))
-
-
-def reason(**fields: Any) -> str | None:
-    made = snapshot(order(**fields), [])
-    return postability(made, PostingPolicy(), date(2026, 3, 1))
-
-
-def test_ordinary_order_is_postable() -> None:
-    assert reason() is None
-
-
-def test_incomplete_cancelled_declined_and_unpaid_orders_are_not_posted() -> None:
-    assert reason(status_id=0, status="Incomplete") == "status Incomplete is not postable"
-    for status in (5, 6, 7):
-        assert reason(status_id=status) is not None
-
-
-def test_archived_test_and_migrated_orders_are_not_posted() -> None:
-    assert reason(is_deleted=True) == "archived in the shop"
-    assert "M-MIG" in (reason(external_source="M-MIG") or "")
-    tested = snapshot(order(), [], transactions=[{"id": 1, "event": "purchase", "amount": 0, "test": True}])
-    assert "test" in (postability(tested, PostingPolicy(), date(2026, 3, 1)) or "")
-
-
-def test_cut_over_is_the_stores_day_and_not_the_utc_day() -> None:
-    """05:30 UTC on 3 March is still 2 March in Chicago."""
-    made = snapshot(order(), [])
-
-    assert postability(made, PostingPolicy(), date(2026, 3, 2)) is None
-    assert "before the cut-over" in (postability(made, PostingPolicy(), date(2026, 3, 3)) or "")

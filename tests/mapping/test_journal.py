@@ -6,7 +6,7 @@ import pytest
 
 from contracts.configuration import Books, PostingPolicy
 from contracts.journal import Journal, JournalLine, LedgerFacts, Problem, Purpose
-from contracts.steps import Mapped
+from contracts.steps.documents import Mapped
 from mapping.books import books_of
 from mapping.descriptions import describe
 

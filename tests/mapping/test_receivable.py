@@ -10,7 +10,7 @@ from contracts.configuration import PostingPolicy
 from contracts.journal import Purpose
 from contracts.names import short_reference
 from contracts.receivable import Invoice, InvoiceLine
-from contracts.steps import Mapped
+from contracts.steps.documents import Mapped
 from mapping.receivable import to_invoice
 
 VAT = {"regime": "EU VAT", "rate_code": "VAT20"}

@@ -10,7 +10,7 @@ from support.any_sale import ANY_ROUNDING, build, sales
 from contracts.journal import Purpose
 from contracts.receivable import Invoice
 from contracts.sale import Sale
-from contracts.steps import Mapped
+from contracts.steps.documents import Mapped
 
 
 def bill(company: Any, sale: Sale, **fields: Any) -> Mapped:

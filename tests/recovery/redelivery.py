@@ -1,4 +1,4 @@
-"""What reaches a restored store: every webhook once more, every poll, and people who decide."""
+"""What reaches a restored store: its recovery, every webhook once more, every poll, and people who decide."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -11,8 +11,13 @@ from temporalio.client import WorkflowHandle
 
 from contracts import names
 from contracts.flow import Decided, Decision, FlowState, PollInput, State
-from contracts.steps import Polled
+from contracts.steps.orders import Polled
+from runtime.operations.recovery import Recovery, recover
 from sandbox.fusion.receivables.invoice import Invoice
+
+
+async def recovered(stack: Stack) -> Recovery:
+    return await recover(stack.parts, stack.parts.clock() - dt.timedelta(hours=12))
 
 
 async def announce_all(stack: Stack, orders: Iterable[int]) -> None:

@@ -1,11 +1,13 @@
 """Scenes of journal groups and their imports: refused, in doubt, unknown, unposted."""
 
 import re
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from replay.order_scenes import Open
-from replay.stage import SECOND, Stage, groups_flow, order_flow, patched, with_integration
-from support.stack import eventually
+from replay.stage import SECOND, Stage, before, groups_flow, order_flow, patched, with_integration
+from support.stack import Stack, eventually
+from temporalio import workflow
 
 import activities.journals.outcome
 import activities.journals.posted
@@ -63,17 +65,22 @@ async def several_groups(open_stage: Open) -> None:
         await stage.save("groups-several", groups_flow())
 
 
+def name_nobody(stack: Stack) -> Callable[[Exchange], Awaitable[None]]:
+    """Reports of imports without the references of journals."""
+
+    async def forget(exchange: Exchange) -> None:
+        for request in stack.fusion.requests():
+            request.output = re.sub(r"acme/bc-us/order/\d+/sale/1", "?", request.output)
+
+    return forget
+
+
 async def unexplained(open_stage: Open) -> None:
     """Fusion refuses a group and its report names no journal: the bad one is found by halving."""
     async with open_stage(imports={"flush_after": 1.5}) as stage:
         stack = stage.stack
         stack.fusion.set_account(CLEARANCE, import_refuses="EF03")
-
-        async def name_nobody(exchange: Exchange) -> None:
-            for request in stack.fusion.requests():
-                request.output = re.sub(r"acme/bc-us/order/\d+/sale/1", "?", request.output)
-
-        stack.fusion.hooks.on("received", name_nobody, method="GET", path="/erpintegrations", times=None)
+        stack.fusion.hooks.on("received", name_nobody(stack), method="GET", path="/erpintegrations", times=None)
         good, bad = stage.place(), clearance(stage)
         await stack.announce(good)
         await stack.announce(bad)
@@ -82,6 +89,29 @@ async def unexplained(open_stage: Open) -> None:
         await stage.closed(groups_flow())
         await stage.save("groups-halving", groups_flow())
         await stage.save("import-unexplained", (await stage.imports())[0])
+
+
+async def late_explanations(open_stage: Open) -> None:
+    """The store shows that an import has let go before the import has told what it found out: it is heard out."""
+    tell = JournalImport._release
+
+    async def slowly(self: JournalImport, unexplained: int) -> None:
+        await workflow.sleep(timedelta(seconds=4))
+        await tell(self, unexplained)
+
+    async with open_stage(imports={"flush_after": 1.5}) as stage:
+        stack = stage.stack
+        stack.fusion.set_account(CLEARANCE, import_refuses="EF03")
+        stack.fusion.hooks.on("received", name_nobody(stack), method="GET", path="/erpintegrations", times=None)
+        with patched(workflows.journal_groups, LOOK_AGAIN=SECOND), patched(JournalImport, _release=slowly):
+            good, bad = stage.place(), clearance(stage)
+            await stack.announce(good)
+            await stack.announce(bad)
+            assert (await stack.result(good)).state is State.POSTED
+            await stage.reviewed(bad, announce=False)
+            await stage.closed(groups_flow())
+        assert len(await stage.imports()) == 3, "both, then each alone"
+        await stage.save("groups-heard-out", groups_flow())
 
 
 async def periods(open_stage: Open) -> None:
@@ -246,13 +276,15 @@ async def slots(open_stage: Open) -> None:
         async def silent(self: JournalImport, unexplained: int) -> None:
             """The signal never reaches the one who waits."""
 
-        with (
-            patched(workflows.journal_groups, LOOK_AGAIN=2 * SECOND),
-            patched(JournalImport, _release=silent),
-        ):
+        hurried = {"LOOK_AGAIN": 2 * SECOND, "LOOK_SOON": SECOND}
+        with patched(workflows.journal_groups, **hurried), patched(JournalImport, _release=silent):
             await stage.posted(seed=1)
             await stage.closed(groups_flow())
-        await stage.save("groups-release-lost", groups_flow())
+            await stage.save("groups-release-lost", groups_flow())
+            with before(workflows.journal_groups.HEARD_OUT):
+                await stage.posted(seed=2)
+                await stage.closed(groups_flow())
+            await stage.save("groups-not-heard-out", groups_flow())
     async with open_stage() as stage:
         stack = stage.stack
         gate = stack.fusion.hooks.hold("answering", path="erpintegrations", method="GET")

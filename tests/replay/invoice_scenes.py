@@ -3,8 +3,9 @@
 from typing import Any
 
 from replay.order_scenes import Open
-from replay.stage import Stage, order_flow, patched
+from replay.stage import Stage, before, order_flow, patched
 from support.receivables import billed
+from support.stack import eventually
 
 import activities.orders.mapping
 from activities.failures import review
@@ -12,7 +13,7 @@ from activities.posting.posting import Posting
 from contracts.flow import State
 from contracts.journal import Problem
 from contracts.receivable import Invoice
-from contracts.steps import Created
+from contracts.steps.documents import Created
 from sandbox.bigcommerce import statuses
 from sandbox.fusion.receivables.demo import US_CUSTOMER
 
@@ -126,6 +127,19 @@ async def abandoned_invoices(open_stage: Open) -> None:
             stack.shop().touch(order_id)
             await stage.reviewed(order_id)
         await stage.save("order-invoice-abandoned", order_flow(order_id), run=0)
+
+
+async def endless_looks(open_stage: Open) -> None:
+    """A run that looked again and again for what it was parked with, until looking once was enough."""
+    async with open_stage(adjust=billed, fusion={"create_timeout": 2.0}) as stage:
+        stack = stage.stack
+        with before("look-once"):
+            refused = stack.fusion.faults.set("error", status=400, method="GET", path=r"/receivablesInvoices/\d+$")
+            order_id = stage.place()
+            await stack.announce(order_id)
+            await eventually(lambda: refused.struck > 4, "it looks without end")
+        await stage.parked(order_flow(order_id))
+        await stage.save("order-invoice-looked-for-endlessly", order_flow(order_id), run=0)
 
 
 async def long_doubts(open_stage: Open) -> None:

@@ -16,6 +16,7 @@ from temporalio.client import WorkflowUpdateFailedError
 
 import activities.journals.posted
 import activities.orders.mapping
+import workflows.document_steps
 import workflows.journal_import
 import workflows.review
 from activities.failures import review
@@ -24,7 +25,7 @@ from contracts import names
 from contracts.configuration import Configuration, MappingSet, Rule
 from contracts.flow import PollInput, State
 from contracts.journal import Problem
-from contracts.steps import Polled
+from contracts.steps.orders import Polled
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, Shape, StoreSettings, draft, statuses
 from sandbox.fusion.world import Rate
 from store.outbox.journals import Journals
@@ -42,7 +43,7 @@ ANTIQUES = {"categories": ["Antiques"]}
 
 
 async def everyday(open_stage: Open) -> None:
-    """Posted, settled, skipped, polled, edited too late."""
+    """Posted, settled, skipped, polled, edited after posting."""
     async with open_stage(stores=STORES) as stage:
         stack = stage.stack
         first = await stage.posted()
@@ -76,8 +77,9 @@ async def everyday(open_stage: Open) -> None:
 
         line = stack.shop().order(second).lines[0]
         stack.shop().edit_line(second, line.id, quantity=7)
-        await stage.reviewed(second)
-        await stage.save("order-edited-after-posting", order_flow(second), run=0)
+        await stack.announce(second)
+        assert (await stack.result(second)).state is State.POSTED
+        await stage.save("order-edited-after-posting", order_flow(second))
 
         for flow, name in ((names.POLL_ORDERS, "poll-orders"), (names.SWEEP_ORDERS, "sweep-orders")):
             poll = PollInput(connection="bc-us", days=7 if flow == names.SWEEP_ORDERS else None)
@@ -97,7 +99,7 @@ async def reviews(open_stage: Open) -> None:
         await stage.reviewed(refused)
         await stage.save("order-lookup-refused", order_flow(refused), run=0)
 
-        await _booked_by_hand(stage, "By hand")
+        await booked_by_hand(stage, "By hand")
 
         gone = stage.place(seed=6)
         stack.shops.faults.set("error", path=rf"/orders/{gone}$", status=400, count=1)
@@ -185,7 +187,7 @@ async def changes_in_review(open_stage: Open) -> None:
         await stack.result(changed)
         await stage.save("order-decided-while-looking", order_flow(changed))
 
-        await _booked_by_hand(stage, "By hand")
+        await booked_by_hand(stage, "By hand")
         edited = stage.place(basket)
         await stage.reviewed(edited)
         outage = stack.fusion.faults.set("outage")
@@ -214,8 +216,9 @@ async def changes_in_review(open_stage: Open) -> None:
         posted = await stage.posted()
         stack.shop().edit_line(posted, stack.shop().order(posted).lines[0].id, quantity=8)
         stack.shop().set_status(posted, statuses.CANCELLED)
-        await stage.reviewed(posted)
-        await stage.save("order-cancelled-after-posting", order_flow(posted), run=0)
+        await stack.announce(posted)
+        assert (await stack.result(posted)).state is State.REVERSED
+        await stage.save("order-cancelled-after-posting", order_flow(posted))
 
         sent = stage.place(seed=1)
         held = stack.fusion.hooks.hold("answering", method="POST", path="/erpintegrations")
@@ -275,7 +278,7 @@ async def _failed(stage: Stage, workflow_id: str) -> None:
     await eventually(failed, f"a step of {workflow_id} has failed")
 
 
-async def _booked_by_hand(stage: Stage, batch: str) -> None:
+async def booked_by_hand(stage: Stage, batch: str) -> None:
     """A journal of ten dollars that a person imported."""
     stack = stage.stack
     async with httpx.AsyncClient(base_url=stack.fusion_listener.url) as http:
@@ -321,16 +324,16 @@ async def waiting(open_stage: Open) -> None:
         stack.shop().set_status(cancelled, statuses.CANCELLED)
         await stack.announce(edited)
         await stack.announce(cancelled)
-        await _restaged(stage, edited)
-        await _restaged(stage, cancelled)
+        await restaged(stage, edited)
+        await restaged(stage, cancelled)
         gate.release()
-        await stage.reviewed(edited, announce=False)
-        await stage.save("order-edited-in-group", order_flow(edited), run=0)
-        assert (await stack.result(cancelled)).state is State.POSTED
+        assert (await stack.result(edited)).state is State.POSTED
+        await stage.save("order-edited-in-group", order_flow(edited))
+        assert (await stack.result(cancelled)).state is State.REVERSED
         await stage.save("order-cancelled-in-group", order_flow(cancelled))
 
 
-async def _restaged(stage: Stage, order_id: int) -> None:
+async def restaged(stage: Stage, order_id: int) -> None:
     """Waits until the order was read twice and its newest version has gone through staging."""
     events = await fetched(stage, order_flow(order_id), 2)
 
@@ -354,15 +357,15 @@ async def fetched(stage: Stage, workflow_id: str, times: int) -> list[int]:
     return found
 
 
+def in_pounds(configuration: Configuration, rate_wait: float) -> Configuration:
+    integration = configuration.integration("shop-us")
+    books = integration.books[0].model_copy(update={"currency": "GBP", "conversion_type": "Corporate"})
+    posting = integration.posting.model_copy(update={"rate_wait": rate_wait})
+    return with_integration(configuration, "shop-us", books=(*integration.books, books), posting=posting)
+
+
 async def rates(open_stage: Open) -> None:
     """A sale in a currency for which Fusion has no rate yet."""
-
-    def in_pounds(configuration: Configuration, rate_wait: float) -> Configuration:
-        integration = configuration.integration("shop-us")
-        books = integration.books[0].model_copy(update={"currency": "GBP", "conversion_type": "Corporate"})
-        posting = integration.posting.model_copy(update={"rate_wait": rate_wait})
-        return with_integration(configuration, "shop-us", books=(*integration.books, books), posting=posting)
-
     pounds = draft(Shape.ORDINARY, POUNDS, currency="GBP")
     async with open_stage(stores=STORES, adjust=lambda known: in_pounds(known, 24.0)) as stage:
         stack = stage.stack
@@ -419,6 +422,17 @@ def _last_signal(events: Any) -> int:
     return max(
         int(event.event_id) for event in events if event.HasField("workflow_execution_signaled_event_attributes")
     )
+
+
+async def long_waits(open_stage: Open) -> None:
+    """As `long_histories`: a wait for something that is missing for longer than a history should become."""
+    async with open_stage(stores=STORES, adjust=lambda known: in_pounds(known, 4 / 3600)) as stage:
+        stage.stack.fusion.world.rates.clear()
+        with patched(workflows.document_steps, LOOK_UP_AGAIN=SECOND):
+            order_id = stage.place(draft(Shape.ORDINARY, POUNDS, currency="GBP"))
+            # Patience ends although no run has waited for that long.
+            await stage.reviewed(order_id)
+        await stage.save("order-rate-continued", order_flow(order_id), run=0)
 
 
 async def long_histories(open_stage: Open) -> None:

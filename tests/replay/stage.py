@@ -10,6 +10,7 @@ from typing import Any
 
 from replay import history_files
 from support.stack import Stack, eventually, open_stack
+from temporalio import workflow
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import ResetReapplyExcludeType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
@@ -215,6 +216,18 @@ def patched(where: Any, **values: Any) -> Iterator[None]:
     finally:
         for name, value in before.items():
             setattr(where, name, value)
+
+
+@contextmanager
+def before(change: str) -> Iterator[None]:
+    """Workflows run meanwhile as they did before a change: what they write down is what the change has to replay."""
+    now = workflow.patched
+
+    def unknown(id: str) -> bool:
+        return not id.startswith(change) and now(id)
+
+    with patched(workflow, patched=unknown):
+        yield
 
 
 @contextmanager

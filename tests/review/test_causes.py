@@ -77,7 +77,9 @@ def _home_of(name: str, tree: ast.Module) -> ast.Module:
             and node.module
             and any(name == (one.asname or one.name) for one in node.names)
         ):
-            return ast.parse((ROOT / node.module.replace(".", "/")).with_suffix(".py").read_text(encoding="utf-8"))
+            module = ROOT / node.module.replace(".", "/")
+            file = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+            return _home_of(name, ast.parse(file.read_text(encoding="utf-8")))
     return tree
 
 

@@ -3,17 +3,17 @@
 import asyncio
 import datetime as dt
 import json
-import logging
-from collections.abc import Awaitable, Callable, Iterator
+import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from support.audit_trail import seal_all, tamper, tell
-from typer.testing import CliRunner, Result
+from support.typed import logs_apart, run_line
+from typer.testing import Result
 
-from runtime.cli import application, main
+from runtime.cli import main
 from runtime.commands import common
 from store import KeyRing, KeyRingError, Store, Vault
 
@@ -36,7 +36,7 @@ class Office:
         return self.typed("audit", *arguments)
 
     def typed(self, *arguments: str) -> Result:
-        return CliRunner().invoke(application(), arguments, env=self.environment)
+        return run_line(self.environment, *arguments)
 
     def act(self, work: Callable[[Store], Awaitable[Any]]) -> Any:
         async def on_store() -> Any:
@@ -48,16 +48,10 @@ class Office:
 
 
 @pytest.fixture
-def office(written: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+def office(written: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     monkeypatch.setattr(common.output, "_force_terminal", False)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     url = f"sqlite+aiosqlite:///{tmp_path}/store.db"
-    yield Office(written(more=f'[store]\nurl = "{url}"\n[temporal]\naddress = "127.0.0.1:1"\n'), url)
-    logging.captureWarnings(False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    return Office(written(more=f'[store]\nurl = "{url}"\n[temporal]\naddress = "127.0.0.1:1"\n'), url)
 
 
 def test_a_trail_is_sealed_and_verified(office: Office) -> None:
@@ -146,14 +140,14 @@ def test_status_says_how_much_is_not_sealed_and_warns_when_sealing_has_stopped(o
     office.act(lambda store: tell(store, "gone", "1", at=now - dt.timedelta(days=2)))
     told = office.typed("status")
     assert told.exit_code == 0, told.output
-    assert "Audit trail of acme: 2 events not sealed yet, the oldest for 20 min" in told.output
+    assert re.search(r"Audit trail of acme: 2 events not sealed yet, the oldest for 2\d min", told.output)
     assert "Sealing has stopped. The audit trail of tenant acme is to be sealed every 300 s and is not." in told.output
     assert "whether the schedule audit-sealing:acme is paused" in told.output
     assert "Audit trail of gone: 1 event not sealed yet, the oldest for 2 days" in told.output
     assert "Tenant gone is not in the configuration any more" in told.output
     acme, gone = json.loads(office.typed("status", "--json").stdout)["trails"]
     assert (acme["tenant"], acme["unsealed"], acme["overdue"]) == ("acme", 2, True)
-    assert acme["sentence"] in told.output
+    assert re.sub(r"\d+ min", "20 min", acme["sentence"]) in re.sub(r"\d+ min", "20 min", told.output)
     assert dt.datetime.fromisoformat(acme["oldest"]) == now - dt.timedelta(minutes=20)
     assert (gone["tenant"], gone["overdue"]) == ("gone", True)
 
@@ -165,7 +159,8 @@ def test_status_says_how_much_is_not_sealed_and_warns_when_sealing_has_stopped(o
     office.act(lambda store: tell(store, "acme", "3", at=now - dt.timedelta(minutes=20)))
     office.act(lambda store: tamper(store, "DELETE FROM audit_heads"))
     office.environment["ML_CONNECTOR_KEYS"] = KeyRing.generate("other").to_text()
-    assert "Audit trail of acme: 1 event not sealed yet, the oldest for 20 min" in office.typed("status").output
+    told = office.typed("status")
+    assert re.search(r"Audit trail of acme: 1 event not sealed yet, the oldest for 2\d min", told.output)
 
 
 def test_tenants_that_left_the_configuration_are_verified_too(office: Office) -> None:
@@ -205,7 +200,7 @@ def test_an_original_is_opened_only_with_its_key(
     for name, value in office.environment.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr("sys.argv", ["ml-connector", "audit", "show", "7", "--payload"])
-    with pytest.raises(SystemExit) as ended:
+    with logs_apart(), pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 1
     streams = capsys.readouterr()

@@ -263,6 +263,18 @@ async def test_foreign_currency_needs_a_conversion_type_and_a_rate(written: Writ
     assert (finding.level, finding.line) == (Level.WARNING, line_of(path, "Corporate"))
 
 
+async def test_a_rate_for_refunds_without_a_foreign_currency_changes_nothing(
+    written: Write, pod: Pod, shop: Shop
+) -> None:
+    dated = "rounding_limit = 0.05", 'rounding_limit = 0.05\nrefund_rate = "refund_date"'
+    path = written(dated)
+    finding = await the_finding(path, pod, shop)
+    assert (finding.level, finding.line) == (Level.WARNING, line_of(path, "refund_rate"))
+    pod.currency = "EUR"
+    path = written(('currency = "USD"', 'currency = "USD"\nconversion_type = "Corporate"'), dated)
+    assert await findings(path, pod, shop) == []
+
+
 async def test_an_outage_proves_nothing_and_is_said_once(written: Write, pod: Pod, shop: Shop) -> None:
     pod.failure = Unavailable("fusion-test", "Oracle Fusion (fusion-test) answered HTTP 503.")
     finding = await the_finding(written(), pod, shop)

@@ -1,14 +1,13 @@
 import json
-import logging
+import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import structlog
-from typer.testing import CliRunner, Result
+from support.typed import run_line
+from typer.testing import Result
 
-from runtime.cli import application
 from runtime.commands import common
 from store import KeyRing
 
@@ -23,20 +22,14 @@ class Shell:
 
     def __call__(self, *arguments: str, text: str | None = None) -> Result:
         environment: dict[str, str | None] = {"ML_CONNECTOR_CONFIG": str(self.config), **self.environment}
-        return CliRunner().invoke(application(), list(arguments), input=text, env=environment)
+        return run_line(environment, *arguments, text=text)
 
 
 @pytest.fixture
-def shell(written: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+def shell(written: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     monkeypatch.setattr(common.output, "_force_terminal", False)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     path = written(more=f'[store]\nurl = "sqlite+aiosqlite:///{tmp_path}/store.db"\n')
-    yield Shell(path, {"ML_CONNECTOR_KEYS": KeyRing.generate().to_text()})
-    logging.captureWarnings(False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    return Shell(path, {"ML_CONNECTOR_KEYS": KeyRing.generate().to_text()})
 
 
 def test_the_version_is_told(shell: Shell) -> None:
@@ -84,7 +77,7 @@ def test_a_secret_is_set_from_the_environment_and_never_shown(shell: Shell) -> N
     assert shell("secrets", "set", "bc-us", "access_token", "--offline", "--from-env", "TOKEN").exit_code == 0
     told = shell("secrets", "list")
     assert told.exit_code == 0
-    assert "0 min ago" in told.output
+    assert re.search(r"\b\d min ago", told.output)
     assert "missing" in told.output
     assert SECRET not in told.output
 
@@ -136,7 +129,7 @@ def test_rotation_of_keys_keeps_what_was_sealed_readable(shell: Shell, tmp_path:
     content = json.loads(file.read_text())
     del content["keys"][old]
     file.write_text(json.dumps(content))
-    assert "0 min ago" in shell("secrets", "list").output
+    assert re.search(r"\b\d min ago", shell("secrets", "list").output)
     assert shell("keys", "list").output.startswith(f"{current}  (current)  since 20")
     assert all(key not in told.output for key in content["keys"].values())
 

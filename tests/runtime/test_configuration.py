@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from contracts.configuration import Configuration
+from contracts.configuration import BigCommerceConnection, Configuration
 from runtime.configuring.configuration import default_path, load, read
+from runtime.configuring.item_agreement import items_agree
 from runtime.configuring.mistakes import ConfigurationErrors, Mistake
 
 Write = Callable[..., Path]
@@ -237,7 +238,8 @@ def test_schedules_and_job_parameters_are_understood(written: Write) -> None:
     path = written(
         (
             "[integrations.posting]",
-            '[integrations.poll]\ncron = "often"\ntimezone = "Mars/Base"\n[integrations.posting]',
+            '[integrations.poll]\ncron = "often"\ntimezone = "Mars/Base"\n'
+            '[integrations.loss_count]\ncron = "seldom"\n[integrations.posting]',
         ),
         (
             '[[connections]]\nsystem = "bigcommerce"',
@@ -249,7 +251,52 @@ def test_schedules_and_job_parameters_are_understood(written: Write) -> None:
         "parameters has a placeholder that is not known: ledger.",
         '"often" is not a cron schedule.',
         '"Mars/Base" is not a time zone.',
+        '"seldom" is not a cron schedule.',
     ]
+
+
+def test_webhooks_are_looked_after_where_shops_deliver_and_at_times_that_exist(written: Write) -> None:
+    shop = '[[connections]]\nsystem = "bigcommerce"'
+    often = mistakes(written((shop, f'{shop}\nhooks = {{ check_cron = "often" }}')))
+    assert [one.sentence for one in often] == ['"often" is not a cron schedule.']
+    for address in ("http://hooks.example.com", "https://hooks.example.com:8443", "https://me@hooks.example.com"):
+        assert mistakes(written((shop, f'{shop}\nhooks = {{ destination = "{address}" }}')))
+    good = written((shop, f'{shop}\nhooks = {{ destination = "https://hooks.example.com/" }}'))
+    shops = [one for one in load(good, {}).connections if isinstance(one, BigCommerceConnection)]
+    assert [one.hooks.destination for one in shops] == ["https://hooks.example.com"]
+
+
+def test_items_are_kept_equal_where_it_is_said_of_which_organization_and_who_owns_what(written: Write) -> None:
+    kept = "[integrations.items]\nenabled = true\n"
+    organized = ('id = "fusion-test"', 'id = "fusion-test"\nitems = { organization = "ITM" }')
+    plain = load(written(("[integrations.posting]", f"{kept}[integrations.posting]"), organized), {})
+    assert plain.integrations[0].items.owner_of() == {"name": "fusion"}
+    bare = the_mistake(written(("[integrations.posting]", f"{kept}[integrations.posting]")))
+    assert "does not say of which organization" in bare.sentence
+    unmade = f'{kept}new_products = "create"\n[integrations.posting]'
+    assert "may not make any" in the_mistake(written(("[integrations.posting]", unmade), organized)).sentence
+    often = f'{kept}cron = "often"\n[integrations.posting]'
+    assert '"often" is not a cron' in the_mistake(written(("[integrations.posting]", often), organized)).sentence
+    priced = f'{kept}owners = {{ price = "shop" }}\n[integrations.posting]'
+    assert "nobody asked" in the_mistake(written(("[integrations.posting]", priced), organized)).sentence
+    stocked = f"{kept}stock = true\n[integrations.posting]"
+    assert "attributes.stock" in the_mistake(written(("[integrations.posting]", stocked), organized)).sentence
+
+
+def test_a_field_of_an_item_belongs_to_one_shop_of_a_pod(written: Write) -> None:
+    kept = '[integrations.items]\nenabled = true\nowners = { name = "fusion", description = "shop" }\n'
+    organized = ('id = "fusion-test"', 'id = "fusion-test"\nitems = { organization = "ITM" }')
+    one = load(written(("[integrations.posting]", f"{kept}[integrations.posting]"), organized), {})
+    first = one.integrations[0]
+    second = first.model_copy(update={"id": "another", "source": "bc-another"})
+    (found,) = items_agree(one.model_copy(update={"integrations": (first, second)}))
+    assert found.path == ("integrations", 1, "items", "owners")
+    assert f"{first.source} and bc-another both own description" in found.sentence
+    given_up = second.items.model_copy(update={"owners": {"description": "fusion"}})
+    agreeing = second.model_copy(update={"items": given_up})
+    assert list(items_agree(one.model_copy(update={"integrations": (first, agreeing)}))) == []
+    elsewhere = second.model_copy(update={"fusion": "another-pod"})
+    assert list(items_agree(one.model_copy(update={"integrations": (first, elsewhere)}))) == []
 
 
 RECEIVABLE = """
@@ -337,3 +384,31 @@ def test_billed_channels_need_not_agree_on_how_journals_are_imported(written: Wr
         f"{RECEIVABLE}\n[[mapping_sets]]"
     )
     load(written(BILLED, with_receivable(), ("[[mapping_sets]]", second)), {})
+
+
+def test_customers_that_are_kept_equal_have_groups_and_sites_with_sets(written: Write) -> None:
+    path = written(
+        ("[integrations.posting]", "[integrations.customers]\nenabled = true\n[integrations.posting]"),
+        (
+            '[[connections]]\nsystem = "bigcommerce"',
+            '[connections.customers]\nreference_sets = { "Elsewhere" = 3 }\n\n[[connections]]\nsystem = "bigcommerce"',
+        ),
+    )
+    no_group, no_set = mistakes(path)
+    assert "no customer group is named" in no_group.sentence
+    assert no_set.remedy == "Add its id to customers.reference_sets of the connection."
+    assert no_set.line == line_of(path, "[integrations.customers]")
+
+
+def test_one_attribute_of_the_shop_cannot_show_two_things(written: Write) -> None:
+    kept = '[integrations.customers]\ngroups = ["2"]\nnumber_attribute = "ERP"\nstatus_attribute = "ERP"\n'
+    path = written(("[integrations.posting]", f"{kept}[integrations.posting]"))
+    assert "name the same attribute" in the_mistake(path).sentence
+
+
+def test_compared_segments_are_those_of_the_rules_and_have_a_value_set(written: Write) -> None:
+    asked = '[integrations.alignment]\ncron = "sometimes"\nsegments = { nothing = "X", company = "" }\n'
+    path = written(("[integrations.posting]", f"{asked}[integrations.posting]"))
+    sentences = [one.sentence for one in mistakes(path)]
+    assert '"sometimes" is not a cron schedule.' in sentences
+    assert any("has no segment nothing" in one for one in sentences)

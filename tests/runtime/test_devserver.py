@@ -8,6 +8,7 @@ with workflow.unsafe.imports_passed_through():  # the workflows below are loaded
     import asyncio
     import logging
     import os
+    import signal
     from collections.abc import AsyncIterator
     from pathlib import Path
 
@@ -17,7 +18,7 @@ with workflow.unsafe.imports_passed_through():  # the workflows below are loaded
     from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
     from temporalio.contrib.pydantic import pydantic_data_converter
     from temporalio.exceptions import ApplicationError
-    from temporalio.service import ConnectConfig, ServiceClient
+    from temporalio.service import ConnectConfig, RPCError, ServiceClient
     from temporalio.worker import Replayer, Worker
 
     from contracts.configuration import TemporalSettings
@@ -29,6 +30,9 @@ with workflow.unsafe.imports_passed_through():  # the workflows below are loaded
         connect,
         connect_options,
         register_search_attributes,
+    )
+    from runtime.temporal.connect import (
+        _time_for_one as time_for_one,
     )
     from runtime.temporal.devserver import DevServer, DevServerError
     from runtime.temporal.plugin import MlConnectorPlugin
@@ -53,7 +57,7 @@ class Journey:
     @workflow.run
     async def run(self, document: str) -> dict[str, str | int]:
         in_activity = await workflow.execute_activity(
-            tell_context, document, start_to_close_timeout=timedelta(seconds=10)
+            tell_context, document, start_to_close_timeout=timedelta(seconds=120)
         )
         workflow.logger.warning("told")
         return in_activity
@@ -63,7 +67,7 @@ class Journey:
 class Failing:
     @workflow.run
     async def run(self, document: str) -> None:
-        await workflow.execute_activity(fail, document, start_to_close_timeout=timedelta(seconds=10))
+        await workflow.execute_activity(fail, document, start_to_close_timeout=timedelta(seconds=120))
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +94,10 @@ async def test_the_server_knows_our_search_attributes_from_the_start(client: Cli
     assert await register_search_attributes(client) == ()
 
 
-async def test_attributes_are_registered_where_they_are_missing_and_only_once(temporal_cli: Path) -> None:
-    async with DevServer(temporal_cli, ui_port=None, search_attributes=()) as bare:
+async def test_attributes_are_registered_where_they_are_missing_and_only_once(
+    temporal_cli: Path, tmp_path: Path
+) -> None:
+    async with DevServer(temporal_cli, database=tmp_path / "temporal.db", ui_port=None, search_attributes=()) as bare:
         client = await connect(TemporalSettings(address=bare.address), RING)
         added = await asyncio.gather(*(register_search_attributes(client) for _ in range(3)))
         assert set(SEARCH_ATTRIBUTES) in [set(names) for names in added]
@@ -103,15 +109,53 @@ async def test_a_server_that_is_away_for_a_moment_is_waited_for(temporal_cli: Pa
         client = await connect(TemporalSettings(address=server.address), RING)
         await server.kill()
         asked = asyncio.create_task(register_search_attributes(client, patience=120))
-        with pytest.raises(SearchAttributesError, match="unavailable"):
+        # The last of these is what a machine hears that stands still meanwhile.
+        with pytest.raises(SearchAttributesError, match=r"answers: (unavailable|deadline_exceeded|cancelled)"):
             await register_search_attributes(client, patience=0.5)
         await server.start()
         assert await asked == ()
 
 
-async def test_an_attribute_of_another_type_is_refused(temporal_cli: Path) -> None:
+def stands_still(pid: int) -> bool:
+    """A thread that runs on another core goes on for a moment after the signal, and may still answer."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return all("State:\tT" in (thread / "status").read_text() for thread in threads)
+
+
+async def test_a_server_that_takes_requests_and_answers_none_is_given_up_in_time(
+    temporal_cli: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    granted: list[timedelta] = []
+
+    def noted(gives_up_at: float) -> timedelta:
+        granted.append(time_for_one(gives_up_at))
+        return granted[-1]
+
+    monkeypatch.setattr("runtime.temporal.connect._time_for_one", noted)
+    async with DevServer(temporal_cli, database=tmp_path / "temporal.db", ui_port=None) as server:
+        client = await connect(TemporalSettings(address=server.address), RING)
+        pid = server.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await eventually(lambda: stands_still(pid), "every thread of the server stands still")
+            with pytest.raises(SearchAttributesError, match="See whether it is well"):
+                await register_search_attributes(client, patience=2)
+            # The last request has a second, however little is left.
+            assert sum(granted, start=timedelta()) <= timedelta(seconds=3), "one deadline, whatever is asked"
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def test_an_attribute_of_another_type_is_refused(temporal_cli: Path, tmp_path: Path) -> None:
     arguments = ("--search-attribute", "MlcJob=Int")
-    async with DevServer(temporal_cli, ui_port=None, search_attributes=(), extra_arguments=arguments) as other:
+    async with DevServer(
+        temporal_cli,
+        database=tmp_path / "temporal.db",
+        ui_port=None,
+        search_attributes=(),
+        extra_arguments=arguments,
+    ) as other:
         client = await connect(TemporalSettings(address=other.address), RING)
         with pytest.raises(SearchAttributesError, match="MlcJob"):
             await register_search_attributes(client)
@@ -191,8 +235,15 @@ async def test_a_server_that_is_stuck_is_started_again_on_its_file(temporal_cli:
     async with _Stuck(temporal_cli, database=tmp_path / "temporal.db", ui_port=None) as stuck:
         client = await connect(TemporalSettings(address=stuck.address), RING)
         await client.start_workflow(Journey.run, "kept", id="kept", task_queue="nobody-listens")
-        await eventually(stuck.replaced, "another process serves", patience=60)
-        assert (await client.get_workflow_handle("kept").describe()).id == "kept"
+        await eventually(stuck.replaced, "there is another process")
+
+        async def known() -> bool:
+            try:
+                return (await client.get_workflow_handle("kept").describe()).id == "kept"
+            except RPCError:
+                return False
+
+        await eventually(known, "the other process serves what the first one kept")
 
 
 async def test_a_server_that_serves_is_not_stuck(server: DevServer) -> None:
@@ -214,8 +265,8 @@ class _Reluctant(_Stuck):
 
 async def test_a_stuck_server_that_does_not_come_up_is_tried_again(temporal_cli: Path, tmp_path: Path) -> None:
     async with _Reluctant(temporal_cli, database=tmp_path / "temporal.db", ui_port=None) as stuck:
-        await eventually(stuck.replaced, "another process serves", patience=60)
-        assert stuck.attempts == 3
+        await eventually(stuck.replaced, "there is another process")
+        assert stuck.attempts >= 3
 
 
 class _Hopeless(_Stuck):
@@ -232,7 +283,7 @@ class _Hopeless(_Stuck):
 
 async def test_a_stuck_server_that_somebody_stops_is_left_alone(temporal_cli: Path, tmp_path: Path) -> None:
     async with _Hopeless(temporal_cli, database=tmp_path / "temporal.db", ui_port=None) as stuck:
-        await eventually(lambda: stuck.attempts > 1, "it is tried again", patience=60)
+        await eventually(lambda: stuck.attempts > 1, "it is tried again")
         await stuck.kill()
         await stuck._start_in_the_end()
         assert not stuck.running

@@ -16,7 +16,8 @@ from contracts.flow import State
 from runtime.commands.audit import print_life
 from runtime.commands.status import print_standing
 from runtime.operations.document_life import life_of
-from runtime.operations.reconciliation import Verdict, reconcile
+from runtime.operations.reconciled import Verdict
+from runtime.operations.reconciliation import reconcile
 from runtime.operations.standing import standing
 from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import US_SHOP, Shape, draft

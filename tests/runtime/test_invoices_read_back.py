@@ -15,7 +15,8 @@ from activities.receivables.invoices import invoice_key
 from contracts import names
 from contracts.configuration import Configuration
 from contracts.receivable import NUMBER_LENGTH
-from runtime.operations.recovering.invoices import InvoicesRead, bring_back_invoices
+from runtime.operations.recovering.invoices import bring_back_invoices
+from runtime.operations.recovering.transactions import TransactionsRead
 from runtime.temporal.devserver import DevServer
 from sandbox.fusion.receivables.demo import AUTOMATIC_SOURCE, CONTEXT, REFERENCE_ATTRIBUTE
 from store.creating.creation import Intent
@@ -49,7 +50,7 @@ def make(stack: Stack, number: str | None = None, **facts: Any) -> str:
     return str(stack.fusion.receivables.create(body | facts).number)
 
 
-async def read_back(stack: Stack) -> InvoicesRead:
+async def read_back(stack: Stack) -> TransactionsRead:
     now = stack.parts.clock()
     return await bring_back_invoices(stack.parts, now - dt.timedelta(hours=1), now, "recover:1")
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime as dt
-import logging
 import re
 import stat
 from collections.abc import Callable, Iterator
@@ -10,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import structlog
-from typer.testing import CliRunner, Result
+from support.typed import run_line
+from typer.testing import Result
 
 from console.passes import Passes
-from runtime.cli import application
 from runtime.commands import keys
 from store import KeyRing, Store, Vault
 from store.keys import key_file
@@ -32,8 +30,6 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def typed(written: Write, file: Path, tmp_path: Path) -> Iterator[Typed]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     config = written(
         more=f'[store]\nurl = "sqlite+aiosqlite:///{tmp_path}/store.db"\n[temporal]\naddress = "127.0.0.1:1"\n'
     )
@@ -46,13 +42,9 @@ def typed(written: Write, file: Path, tmp_path: Path) -> Iterator[Typed]:
             "COLUMNS": "200",
             **environment,
         }
-        return CliRunner(env=given).invoke(application(), list(arguments))
+        return run_line(given, *arguments)
 
-    yield run
-    logging.captureWarnings(False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    return run
 
 
 def test_a_key_is_added_everywhere_before_it_is_used_anywhere(typed: Typed, file: Path) -> None:
@@ -148,7 +140,8 @@ def test_a_key_that_is_not_what_was_looked_at_is_not_retired(
     assert "k1" in KeyRing.from_file(file)
 
 
-def test_changes_at_the_same_moment_are_all_kept(file: Path) -> None:
+def test_changes_at_the_same_moment_are_all_kept(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_file, "PATIENCE", 120.0)  # the last of eight waits for seven others, and each for the disk
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: keys.rotate(file=file), range(8)))
         list(pool.map(lambda _: keys.add(file=file), range(8)))

@@ -1,11 +1,13 @@
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
+from support.typed import logs_apart, typed
 
 from runtime.observing.logs import bound, configure_logs
 from runtime.observing.redaction import Redactor
@@ -29,17 +31,10 @@ class Written:
 
 @pytest.fixture
 def written() -> Iterator[Written]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     log = Written()
-    configure_logs(form="json", stream=log.stream, hide=log.hide)
-    try:
+    with logs_apart():
+        configure_logs(form="json", stream=log.stream, hide=log.hide)
         yield log
-    finally:
-        logging.captureWarnings(False)
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        structlog.reset_defaults()
 
 
 def test_every_line_is_json_with_time_level_and_source(written: Written) -> None:
@@ -122,3 +117,21 @@ async def test_secrets_are_remembered_as_they_are_read() -> None:
 
 def test_short_values_do_not_blank_out_ordinary_words() -> None:
     assert Redactor(["on"])("one order") == "one order"
+
+
+async def test_what_others_say_beside_a_command_is_no_part_of_its_output() -> None:
+    """Commands are machines' food, and tests run them beside workers that log all the time."""
+    told = threading.Event()
+
+    def talk() -> None:
+        while not told.is_set():
+            structlog.stdlib.get_logger("runtime.worker").info("worker is up")
+
+    talking = threading.Thread(target=talk)
+    talking.start()
+    try:
+        for _ in range(5):
+            assert "worker is up" not in (await typed({}, "version")).stdout
+    finally:
+        told.set()
+        talking.join()

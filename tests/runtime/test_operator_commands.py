@@ -1,10 +1,10 @@
 """What an operator types, against the whole product: twins over HTTP, a real Temporal server, store and worker."""
 
 import asyncio
-import datetime as dt
 import json
 
 import pytest
+from support.parking import LONG, SHORT
 from support.stack import Stack, eventually
 from support.typed import Typed, typed_beside
 
@@ -12,7 +12,6 @@ from contracts.flow import State
 from runtime.operations.deciding import DecisionError, NotInReviewError, UnansweredError, decide, decision_on, find_item
 from sandbox.bigcommerce import US_SHOP, Shape, draft
 
-SHORT = dt.timedelta(seconds=2)
 PERSON = ("--who", "Ann", "--why", "sold through the old system")
 
 
@@ -59,7 +58,7 @@ async def test_the_same_decision_asked_twice_is_taken_once(stack: Stack) -> None
         first = decision_on(item, "skip", who="Ann", why="a gift")
         second = decision_on(item, "skip", who="Ann", why="a gift")
         assert first.id == second.id != decision_on(item, "skip", who="Ben", why="a gift").id
-        answers = await asyncio.gather(*(decide(stack.temporal, item, one) for one in (first, second)))
+        answers = await asyncio.gather(*(decide(stack.temporal, item, one, patience=LONG) for one in (first, second)))
         assert answers[0] == answers[1]
         await stack.result(order)
         events = await stack.parts.store.audit.of("bc-us", "order", str(order))
@@ -75,7 +74,7 @@ async def test_a_decision_without_an_answer_says_that_it_may_be_asked_again(stac
     with pytest.raises(UnansweredError, match=rf"decided once: ml-connector review resolve .* --id {decision.id}"):
         await decide(stack.temporal, item, decision, patience=SHORT)
     async with stack.worker():
-        await decide(stack.temporal, item, decision)
+        await decide(stack.temporal, item, decision, patience=LONG)
         assert (await stack.result(order)).state is State.SKIPPED
 
 
@@ -85,7 +84,7 @@ async def test_a_journal_that_fusion_does_not_have_cannot_be_named_as_the_posted
         item = await find_item(stack.parts.store, stack.configuration, str(order))
         decision = decision_on(item, "mark_posted", who="Ann", why="by hand", target_id="Manual 77")
         with pytest.raises(DecisionError, match=r'no journal.*"Manual 77"'):
-            await decide(stack.temporal, item, decision)
+            await decide(stack.temporal, item, decision, patience=LONG)
         assert (await stack.state(order)).state is State.NEEDS_REVIEW
 
 

@@ -83,7 +83,7 @@ class Billed:
             mapping_set="retail",
             mapping_version=1,
         )
-        await self.client.create_invoice(invoice, billing, ends=asyncio.get_running_loop().time() + 5)
+        await self.client.create_invoice(invoice, billing, ends=asyncio.get_running_loop().time() + 60)
 
 
 @asynccontextmanager
@@ -232,3 +232,23 @@ async def test_a_missing_privilege_for_invoices_is_named(tmp_path: Path) -> None
         (finding,) = worse(await shop.tried())
         assert finding.sentence.startswith("receivablesInvoices: invoices created and found again")
         assert "AR_CREATE_RECEIVABLES_INVOICE_PRIV" in finding.remedy
+
+
+REFUNDS = f'{BY_HAND}credit_memo_type = "Web Credit Memo"\n'
+
+
+async def test_what_refunds_need_is_proved_where_they_become_credit_memos(tmp_path: Path) -> None:
+    async with opened(tmp_path, REFUNDS) as shop:
+        await shop.post()
+        assert worse(await shop.checked()) == []
+        assert worse(found := await shop.tried()) == []
+        assert any(one.sentence.startswith("receivablesCreditMemos: credit memos created") for one in found)
+        shop.fusion.faults.set("no_privilege", path="receivablesCustomerAccountActivities")
+        (finding,) = worse(await shop.tried())
+        assert "AR_REVIEW_CUSTOMER_ACCOUNT_ACTIVITIES_PRIV" in finding.remedy
+    unknown = 'credit_memo_type = "No such type"\ncredit_memo_source = "No such source"\n'
+    async with opened(tmp_path, BY_HAND + unknown) as shop:
+        await shop.post()
+        told = " ".join(one.sentence for one in worse(await shop.checked()))
+        assert 'Fusion has no transaction type "No such type" in use' in told
+        assert 'Fusion has no transaction source "No such source" in use' in told

@@ -1,39 +1,29 @@
 """Reconciliation: first through the whole product, then judging shops and ledgers that went wrong."""
 
-import dataclasses
 import datetime as dt
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
 
 import pytest
 from rich.console import Console
-from support.stack import DEMO_CONFIGURATION, Stack
+from support.stack import Stack
+from support.trade import PLACED, POLLED, Trade, open_trade
 from temporalio.client import Client
 
-from activities.collaborators import Collaborators
-from activities.orders.polling import WATERMARK
-from activities.orders.shops import ChangedOrder
-from clients.errors import NotFound
-from clients.oracle_fusion.models import FusionJournal
-from contracts.configuration import Integration, TemporalSettings
+from contracts.configuration import TemporalSettings
 from contracts.flow import State
 from contracts.journal import Journal, JournalLine, Problem, Purpose
-from contracts.sale import OrderSnapshot, Sale, SaleCharge, SaleLine, SaleTender
 from runtime.commands.reconcile import print_reconciliation
-from runtime.configuring.configuration import load
 from runtime.operations.deciding import DecisionError, NotInReviewError, decide, decision_on, find_item
-from runtime.operations.reconciliation import ReconciledStore, Verdict, reconcile, reconcile_store
+from runtime.operations.reconciled import Verdict
+from runtime.operations.reconciliation import reconcile
 from runtime.temporal.connect import connect
 from runtime.temporal.devserver import DevServer
-from runtime.temporal.starting import TemporalStarter
-from sandbox.bigcommerce import US_SHOP, Shape, draft
-from store import KeyRing, Store, Vault
-from store.rows import AuditEvent, DocumentRow, GroupState
-
-PLACED = dt.datetime(2026, 3, 10, 18, 0, tzinfo=dt.UTC)
-POLLED = PLACED + dt.timedelta(days=1)
+from sandbox.bigcommerce import US_SHOP, Shape, draft, statuses
+from store import KeyRing
+from store.rows import GroupState
 
 
 async def test_what_was_posted_agrees_to_the_cent_and_reviews_are_explained(stack: Stack) -> None:
@@ -62,135 +52,32 @@ async def test_what_was_posted_agrees_to_the_cent_and_reviews_are_explained(stac
     assert (kept.in_review, kept.missing, kept.ledger_total) == (1, 0, posted)
 
 
-class ShopOfOrders:
-    """A shop that has these snapshots."""
+async def test_edits_and_cancellations_after_posting_agree_to_the_cent(stack: Stack) -> None:
+    shop = stack.shop()
+    orders = [shop.place(draft(shape, US_SHOP)).id for shape in (Shape.ORDINARY, Shape.SPLIT_TENDER, Shape.ORDINARY)]
+    edited, cancelled, returned = orders
+    async with stack.worker():
 
-    def __init__(self) -> None:
-        self.orders: dict[str, OrderSnapshot] = {}
+        async def told(order_id: int, state: State) -> None:
+            await stack.announce(order_id)
+            assert (await stack.result(order_id)).state is state
 
-    def sell(self, order_id: str, total: str = "100.00", fee: str = "0", **facts: Any) -> None:
-        amount, charge = Decimal(total), Decimal(fee)
-        line = SaleLine(
-            key="1",
-            kind="product",
-            quantity=Decimal(1),
-            list_net=amount - charge,
-            discount=Decimal(0),
-            net=amount - charge,
-        )
-        sale = Sale(
-            connection="bc-us",
-            order_id=order_id,
-            channel="1",
-            currency="USD",
-            tax_inclusive=False,
-            placed_at=facts.pop("placed_at", PLACED),
-            store_timezone="America/Chicago",
-            lines=(line,),
-            charges=(SaleCharge(kind="fee", key="1", net=charge),) if charge else (),
-            tenders=(SaleTender(kind="payment", method="Card", amount=amount),),
-            total=amount,
-            total_tax=Decimal(0),
-            rounding=Decimal(0),
-        )
-        given: dict[str, Any] = {"modified_at": PLACED, "status_id": "11", "status": "Awaiting Fulfillment"} | facts
-        self.orders[order_id] = OrderSnapshot(sale=sale, **given)
-
-    async def order(self, order_id: str) -> tuple[OrderSnapshot, str]:
-        if order_id not in self.orders:
-            raise NotFound("bc-us", "there is no such order")
-        return self.orders[order_id], "{}"
-
-    async def changed_orders(self, since: dt.datetime) -> AsyncIterator[tuple[ChangedOrder, ...]]:
-        rows = [ChangedOrder(order_id=key, modified_at=one.modified_at) for key, one in self.orders.items()]
-        yield tuple(row for row in rows if row.modified_at >= since)
-
-    async def register_webhooks(self, destination: str) -> tuple[str, ...]:
-        return ()
-
-    async def now(self) -> dt.datetime:
-        return POLLED
-
-
-class LedgerOfJournals:
-    """A pod that has these journals."""
-
-    def __init__(self) -> None:
-        self.journals: list[FusionJournal] = []
-
-    def post(self, order_id: str, total: str = "100.00", reference: str = "", **facts: Any) -> None:
-        number = len(self.journals) + 1
-        given: dict[str, Any] = {
-            "header_key": str(number),
-            "header_id": number,
-            "batch_id": 1,
-            "batch_name": "MLC 1 decorated",
-            "name": reference or f"acme/bc-us/order/{order_id}/sale/1 USD",
-            "status": "P",
-            "period": "Mar-26",
-            "currency": "USD",
-            "debit": Decimal(total),
-            "credit": Decimal(total),
-        }
-        self.journals.append(FusionJournal(**(given | facts)))
-
-    async def journals_of_source(
-        self, source: str, *, since: dt.datetime, lines: bool = False
-    ) -> AsyncIterator[FusionJournal]:
-        for journal in self.journals:
-            yield journal
-
-
-@dataclasses.dataclass
-class Trade:
-    """A shop, a ledger, and what the store says about the orders."""
-
-    parts: Collaborators
-    integration: Integration
-    shop: ShopOfOrders
-    ledger: LedgerOfJournals
-
-    async def reconciled(self, since: dt.datetime | None = None) -> ReconciledStore:
-        return await reconcile_store(self.parts, self.integration, since)
-
-    async def verdicts(self, since: dt.datetime | None = None) -> dict[str, Verdict]:
-        return {order.order_id: order.verdict for order in (await self.reconciled(since)).orders}
-
-    async def settle(self, order_id: str, state: State, problems: Sequence[Problem] = (), **facts: Any) -> None:
-        given: dict[str, Any] = {
-            "reason": "status Incomplete is not postable",
-            "modified_at": PLACED,
-            "at": PLACED,
-        } | facts
-        await self.parts.store.documents.settle(
-            DocumentRow(
-                tenant="acme",
-                integration="shop-us",
-                connection="bc-us",
-                kind="order",
-                id=order_id,
-                state=state,
-                problems=tuple(problems),
-                **given,
-            )
-        )
-
-    async def tell(self, order_id: str, action: str, **details: str) -> None:
-        await self.parts.store.audit.append(
-            [
-                AuditEvent(
-                    tenant="acme",
-                    connection="bc-us",
-                    kind="order",
-                    document_id=order_id,
-                    at=PLACED,
-                    action=action,
-                    sentence=f"{action} by Ann: sold before",
-                    details=details,
-                    job="decision:1",
-                )
-            ]
-        )
+        for order_id in orders:
+            await told(order_id, State.POSTED)
+        shop.edit_line(edited, shop.order(edited).lines[0].id, quantity=7)
+        await told(edited, State.POSTED)
+        for order_id in (cancelled, returned):
+            shop.set_status(order_id, statuses.CANCELLED)
+            await told(order_id, State.REVERSED)
+        shop.set_status(returned, statuses.AWAITING_FULFILLMENT)
+        await told(returned, State.POSTED)
+    (result,) = await reconcile(stack.parts, [stack.configuration.integration("shop-us")])
+    truth = shop.truth()
+    (totals,) = result.totals
+    assert {order.verdict for order in result.orders} == {Verdict.POSTED}
+    assert totals.ledger_total == totals.source_total == truth[edited].total + truth[returned].total
+    assert result.agrees
+    assert "/delta/1" in next(order for order in result.orders if order.order_id == str(edited)).journals[0]
 
 
 @pytest.fixture(scope="module")
@@ -204,24 +91,9 @@ async def client(temporal_server: DevServer, keys: KeyRing) -> Client:
 
 
 @pytest.fixture
-async def trade(client: Client, keys: KeyRing, tmp_path: Any) -> AsyncIterator[Trade]:
-    place = "http://localhost:9"
-    url = f"sqlite+aiosqlite:///{tmp_path / 'store.db'}"
-    names = {"MLC_STORE_URL": url, "MLC_TEMPORAL": "unused", "MLC_FUSION_URL": place, "MLC_SHOP_URL": place}
-    configuration = load(DEMO_CONFIGURATION, names)
-    shop, ledger = ShopOfOrders(), LedgerOfJournals()
-    async with Store.open(url, Vault(keys)) as store:
-        await store.migrate()
-        await store.watermarks.advance("bc-us", WATERMARK, POLLED)
-        parts = Collaborators(
-            configuration=configuration,
-            store=store,
-            shops={"bc-us": shop},
-            fusions={"fusion": ledger},  # type: ignore[dict-item]
-            temporal=client,
-            starter=TemporalStarter(client),
-        )
-        yield Trade(parts, configuration.integration("shop-us"), shop, ledger)
+async def trade(client: Client, keys: KeyRing, tmp_path: Path) -> AsyncIterator[Trade]:
+    async with open_trade(client, keys, tmp_path) as opened:
+        yield opened
 
 
 async def test_an_order_that_nothing_knows_of_is_lost(trade: Trade) -> None:
@@ -274,6 +146,41 @@ async def test_an_order_edited_after_posting_is_explained_by_its_review(trade: T
     assert " skip " in result.orders[0].command
 
 
+@pytest.mark.parametrize(
+    ("state", "by_hand"),
+    [
+        (State.SKIPPED, "skipped by Ann: the difference is posted by hand"),
+        (State.POSTED, "marked as posted by Ann: Manual 77"),
+    ],
+)
+async def test_a_person_who_posted_the_difference_by_hand_explains_it_until_the_next_edit(
+    trade: Trade, state: State, by_hand: str
+) -> None:
+    trade.shop.sell("1", "120.00")
+    trade.ledger.post("1", "100.00")
+    await trade.settle("1", state, reason=by_hand, decided_by="Ann")
+    result = await trade.reconciled()
+    assert [(order.verdict, order.reason) for order in result.orders] == [(Verdict.SKIPPED, by_hand)]
+    assert (result.totals[0].skipped, result.totals[0].difference) == (20, 0)
+    assert result.agrees
+
+    trade.shop.sell("1", "130.00", modified_at=PLACED + dt.timedelta(hours=1))
+    result = await trade.reconciled()
+    assert [order.verdict for order in result.orders] == [Verdict.DIFFERS]
+    assert result.totals[0].difference == 30
+
+
+async def test_a_person_explains_a_cancelled_order_that_stays_in_the_ledger_but_no_second_journal(trade: Trade) -> None:
+    for order in ("1", "2"):
+        trade.shop.sell(order, status_id="5", status="Cancelled")
+        trade.ledger.post(order)
+        await trade.settle(order, State.SKIPPED, reason="skipped by Ann: credited by hand", decided_by="Ann")
+    trade.ledger.post("2", name="acme/bc-us/order/2/sale/1 USD(2)")
+    result = await trade.reconciled()
+    assert [order.verdict for order in result.orders] == [Verdict.SKIPPED, Verdict.DUPLICATE]
+    assert (result.totals[0].skipped, result.totals[0].difference) == (-100, -200)
+
+
 async def test_another_amount_in_the_ledger_without_a_reason_is_a_difference(trade: Trade) -> None:
     trade.shop.sell("1", "120.00")
     trade.ledger.post("1", "100.00")
@@ -287,17 +194,32 @@ async def test_a_negative_fee_books_on_the_debit_side_and_is_no_difference(trade
     assert await trade.verdicts() == {"1": Verdict.POSTED}
 
 
-async def test_a_journal_of_a_deleted_order_is_unexpected(trade: Trade) -> None:
+async def test_a_journal_of_an_order_that_the_shop_does_not_have_is_unexpected(trade: Trade) -> None:
     trade.ledger.post("7")
-    trade.shop.sell("8", deleted=True)
+    trade.shop.sell("8", test=True, deleted=True)
     trade.ledger.post("8")
     result = await trade.reconciled()
     assert [order.verdict for order in result.orders] == [Verdict.UNEXPECTED, Verdict.UNEXPECTED]
-    assert [order.reason for order in result.orders] == [
-        "posted, but the shop has no such order",
-        "posted, but archived in the shop",
-    ]
+    assert result.orders[0].reason == "posted, but the shop has no such order"
     assert result.totals[0].difference == -200
+
+
+async def test_to_archive_an_order_after_it_was_posted_leaves_the_sale_in_the_books(trade: Trade) -> None:
+    trade.shop.sell("1", deleted=True)
+    trade.ledger.post("1")
+    trade.shop.sell("2", deleted=True)
+    result = await trade.reconciled()
+    assert [(order.order_id, order.verdict) for order in result.orders] == [("1", Verdict.POSTED)]
+    assert result.orders[0].reason == "archived in the shop"
+    assert result.agrees
+
+
+async def test_an_order_that_was_cancelled_and_archived_must_have_been_taken_back(trade: Trade) -> None:
+    trade.shop.sell("1", deleted=True, status_id="5", status="Cancelled")
+    trade.ledger.post("1")
+    result = await trade.reconciled()
+    assert [order.verdict for order in result.orders] == [Verdict.DIFFERS]
+    assert result.totals[0].difference == -100
 
 
 async def test_a_status_change_after_posting_leaves_the_sale_in_the_books(trade: Trade) -> None:

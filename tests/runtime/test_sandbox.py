@@ -12,7 +12,7 @@ from runtime.worker import WORKFLOWS
 
 SHARED = [name for name in PASSTHROUGH if name.startswith("workflows.")]
 
-FLOWS = ["workflows.order_to_journal"]
+FLOWS = ["workflows.order_to_journal", "workflows.refund_to_journal"]
 """Flows whose own module is shared, too: those that run by the thousand."""
 
 HARMLESS = {

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from support.typed import run_line
 
 from contracts.configuration import Configuration
 from runtime import pollers
-from runtime.cli import application
 from runtime.configuring.configuration import load
 from runtime.configuring.mistakes import ConfigurationErrors
 
@@ -100,6 +99,6 @@ def test_groups_keep_the_pollers_of_each_connection_to_its_workers(written: Writ
 
 
 def test_a_worker_for_a_group_that_is_not_there_does_not_start(written: Write) -> None:
-    ended = CliRunner().invoke(application(), ["worker", "--config", str(written(more=BIG)), "--group", "bgi"])
+    ended = run_line({}, "worker", "--config", str(written(more=BIG)), "--group", "bgi")
     assert ended.exit_code == 2
     assert "Groups are: big, default" in ended.output.replace("\n", " ")

@@ -4,8 +4,12 @@ The values are distinctive and are looked for in every form they could take: pla
 and in base64.
 """
 
-from support.leaks.canaries import FUSION_SECRET, PEOPLE, Canaries, forms
+import pytest
+from support.leaks.canaries import FUSION_SECRET, NOTES, PEOPLE, Canaries, forms
 from support.leaks.story import Story
+
+pytestmark = pytest.mark.timeout(1800)
+"""Seconds: the first test of each database has the story told, which takes minutes where other tests run."""
 
 
 async def test_logs_at_debug_hold_no_canary(story: Story) -> None:
@@ -36,6 +40,13 @@ async def test_what_commands_print_holds_no_canary(story: Story) -> None:
     assert story.canaries.leaks(story.commands) == []
 
 
+async def test_a_look_at_records_of_a_pod_names_firms_and_no_people(story: Story) -> None:
+    """Some firms are called as a person is; whoever asks for a firm by its number is shown its name."""
+    values = {what: value for what, value in story.canaries.values.items() if what != "company"}
+    assert any(b"OrganizationName" in content for content in story.looks.values())
+    assert Canaries(values).leaks(story.looks) == []
+
+
 async def test_answers_to_deliveries_hold_no_canary(story: Story) -> None:
     assert story.canaries.leaks(story.answers) == []
 
@@ -47,7 +58,7 @@ async def test_tokens_that_were_issued_are_among_the_canaries(story: Story) -> N
 async def test_the_shop_did_tell_of_people(story: Story) -> None:
     """Otherwise nothing above means anything."""
     told = {leak.split(" in ")[0] for leak in story.canaries.leaks(story.served)}
-    assert set(PEOPLE) <= told
+    assert {*PEOPLE, *NOTES, "company", "pod user"} <= told
     assert any(b"Traceback" in log for log in story.logs.values()), "no step has crashed"
 
 

@@ -13,7 +13,7 @@ from support.postgres import new_database, postgres_server
 
 from contracts.journal import FateKind, Journal, JournalFate, JournalLine, Purpose, RuleReference
 from contracts.names import journal_reference
-from contracts.steps import Staged
+from contracts.steps.journals import Staged
 from store import KeyRing, Store, Vault
 from store.rows import AuditEvent, Recorded
 from store.turns import Turn

@@ -193,7 +193,11 @@ def test_an_unchanged_trail_is_intact(copies: Any, vault: Vault) -> None:
     assert asyncio.run(verified(path, vault)).intact
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @example(changes=[("no event and no mark", 5, b"\x00", False)])
 @example(changes=[("no event and no mark", 4, b"", True), ("seal from", "sealed_at", 2, 1)])
 @example(changes=[("event as bytes", "sentence", 3)])

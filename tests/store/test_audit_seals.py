@@ -62,8 +62,9 @@ async def test_nothing_to_verify_is_nothing_wrong(store: Store, fresh: str) -> N
 
 
 async def test_four_processes_write_while_two_seal_and_every_event_is_sealed_once(
-    store: Store, other: Store, url: str, ring: KeyRing, fresh: str
+    store: Store, other: Store, url: str, ring: KeyRing, fresh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(seals, "WRITERS_PATIENCE", 600.0)
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "ML_CONNECTOR_KEYS": ring.to_text()}
     writers = [
         await asyncio.create_subprocess_exec(
@@ -104,9 +105,12 @@ async def test_sealers_that_start_together_never_fork_the_chain(store: Store, ot
     assert (trail.seals, trail.events) == (14, 40)
 
 
-async def test_an_event_that_commits_late_is_waited_for(store: Store, url: str, fresh: str) -> None:
+async def test_an_event_that_commits_late_is_waited_for(
+    store: Store, url: str, fresh: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if store._database.dialect == "sqlite":
         pytest.skip("SQLite has one writer at a time")
+    monkeypatch.setattr(seals, "WRITERS_PATIENCE", 600.0)
     slow = await asyncpg.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False))
     try:
         transaction = slow.transaction()

@@ -1,9 +1,10 @@
 import datetime as dt
 
 from contracts.flow import State
-from contracts.journal import Problem
+from contracts.journal import FateKind, Problem
 from store import Store
 from store.rows import DocumentRow
+from tests.store.conftest import Desk
 
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 BEFORE, AFTER = NOW - dt.timedelta(seconds=1), NOW + dt.timedelta(seconds=1)
@@ -79,3 +80,42 @@ async def test_posting_settles_only_documents_that_still_wait_for_it(store: Stor
     assert second is not None
     assert (first.state, first.reason, first.at) == (State.POSTED, "posted as J-1b", AFTER)
     assert (second.state, second.reason) == (State.NEEDS_REVIEW, "posted as J-1")
+
+
+async def test_who_is_late_to_tell_of_a_journal_says_nothing_of_a_document_that_waits_for_the_next(
+    store: Store, desk: Desk
+) -> None:
+    group = await desk.sealed("1")
+    await desk.tell(group, FateKind.IMPORTED, "1")
+    await desk.tell(group, FateKind.POSTED, "1")
+    # The sale is in the ledger; before its document is told so, an edit was fetched and its difference staged.
+    await desk.stage("1", "12.00", ordinal=2)
+    await store.documents.settle(_document(desk.shop, "1", State.WAITING_IMPORT))
+
+    async def told(state: State) -> State:
+        await store.documents.settle_waiting([(desk.shop, "order", "1", "told")], state=state, at=AFTER)
+        known = await store.documents.get(desk.shop, "order", "1")
+        assert known is not None
+        return known.state
+
+    assert await told(State.POSTED) is State.WAITING_IMPORT
+    following = await desk.seal()
+    assert following is not None
+    assert await told(State.NEEDS_REVIEW) is State.WAITING_IMPORT
+    fate = desk.fate("1", FateKind.POSTED, following).model_copy(update={"reference": desk.reference("1", ordinal=2)})
+    await store.groups.record_fates(following, [fate], NOW)
+    assert await told(State.POSTED) is State.POSTED
+
+
+async def test_what_a_person_decided_about_is_known_through_a_review_and_no_longer(store: Store, fresh: str) -> None:
+    decided = _document(fresh, "1", State.SKIPPED).model_copy(
+        update={"decided_by": "dana", "decided_version": "f1:5:False:False"}
+    )
+    kept = []
+    await store.documents.settle(decided)
+    for state in (State.NEEDS_REVIEW, State.POSTED):
+        await store.documents.settle(_document(fresh, "1", state))
+        known = await store.documents.get(fresh, "order", "1")
+        assert known is not None
+        kept.append(known.decided_version)
+    assert kept == ["f1:5:False:False", ""]

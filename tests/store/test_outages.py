@@ -1,37 +1,55 @@
 import asyncio
-import time
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
+import asyncpg
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import make_url
+from support.postgres import plain
+from support.stack import eventually
 
 from store import Store
+from store.engine.postgresql_database import PostgreSQLDatabase
 
 
-async def test_a_caller_that_stops_waiting_leaves_the_store_usable(store: Store, other: Store, fresh: str) -> None:
+@asynccontextmanager
+async def kept_by_a_neighbour(url: str, key: str) -> AsyncIterator[None]:
+    """Somebody else's transaction has changed this wake-up, and does not end."""
+    address, change = make_url(url), "UPDATE wakeups SET wanted = wanted WHERE key = "
+    if address.get_backend_name() == "postgresql":
+        connection = await asyncpg.connect(plain(address))
+        try:
+            async with connection.transaction():
+                await connection.execute(f"{change}$1", key)
+                yield
+        finally:
+            await connection.close()
+        return
+    with contextlib.closing(sqlite3.connect(str(address.database), timeout=600, isolation_level=None)) as file:
+        file.execute("BEGIN IMMEDIATE")
+        file.execute(f"{change}?", (key,))
+        yield
+        file.execute("COMMIT")
+
+
+async def test_a_caller_that_stops_waiting_leaves_the_store_usable(url: str, store: Store, fresh: str) -> None:
     """The gateway gives the store a deadline; a slow neighbour must cost it that call and nothing else."""
     await store.wakeups.ring(fresh)
-
-    def slow(connection: Connection) -> None:
-        connection.execute(text("UPDATE wakeups SET wanted = wanted WHERE key = :key"), {"key": fresh})
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_sleep(0.4)"))
-        else:
-            time.sleep(0.4)
-
-    neighbour = asyncio.create_task(other._database.write(slow))
-    await asyncio.sleep(0.1)
-    for _ in range(5):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.02):
-                await store.wakeups.ring(fresh)
-    await neighbour
+    async with kept_by_a_neighbour(url, fresh):
+        for _ in range(5):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await store.wakeups.ring(fresh)
     # A call that was given up may have happened or not; what counts is that the next one is answered.
     assert (await store.wakeups.ring(fresh)).number >= 2
 
 
-async def test_dead_connections_are_replaced_without_an_error(store: Store, other: Store, fresh: str) -> None:
+async def test_dead_connections_are_replaced_without_an_error(url: str, store: Store, other: Store, fresh: str) -> None:
     """PostgreSQL was restarted while nothing was going on."""
-    await asyncio.gather(*(store.wakeups.ring(f"{fresh}:{number}") for number in range(5)))
 
     def disconnect(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
@@ -42,10 +60,26 @@ async def test_dead_connections_are_replaced_without_an_error(store: Store, othe
                 )
             )
 
-    await other._database.read(disconnect)
-    await asyncio.sleep(0.1)
-    for number in range(5):
-        assert (await store.wakeups.ring(f"{fresh}:{number}")).number == 2
+    async with Store.open(url, store._vault) as idle:
+        connections = connections_of(idle)
+        await asyncio.gather(*(idle.wakeups.ring(f"{fresh}:{number}") for number in range(5)))
+        assert connections or store._database.dialect == "sqlite"
+        await other._database.read(disconnect)
+        await eventually(lambda: all(one.is_closed() for one in connections), "the server has closed the connections")
+        for number in range(5):
+            assert (await idle.wakeups.ring(f"{fresh}:{number}")).number == 2
+
+
+def connections_of(store: Store) -> list[Any]:
+    """Those to PostgreSQL that the store makes from now on."""
+    made: list[Any] = []
+    if isinstance(store._database, PostgreSQLDatabase):
+
+        def note(connection: Any, _record: object) -> None:
+            made.append(connection.driver_connection)
+
+        event.listen(store._database._engine.sync_engine, "connect", note)
+    return made
 
 
 async def test_closing_finishes_what_was_asked(url: str, store: Store, fresh: str) -> None:

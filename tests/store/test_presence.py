@@ -11,7 +11,9 @@ from store import Store
 from store.presence import Roll
 from store.schema import workers
 
-LONG = dt.timedelta(seconds=45)
+LONG = dt.timedelta(minutes=30)
+"""So long that no machine is as slow."""
+HALF, MORE, FOR_EVER = LONG / 2, LONG * 1.5, dt.timedelta(hours=2)
 
 
 @pytest.fixture(autouse=True)
@@ -23,10 +25,10 @@ async def nobody(store: Store) -> AsyncIterator[None]:
     await store._database.write(empty)
 
 
-async def age(store: Store, worker: str, seconds: float) -> None:
-    """The worker was seen so many seconds earlier than it was."""
+async def age(store: Store, worker: str, by: dt.timedelta) -> None:
+    """The worker was seen so much earlier than it was."""
     roll = await store.presence.roll()
-    seen = next(row.seen_at for row in roll.rows if row.id == worker) - dt.timedelta(seconds=seconds)
+    seen = next(row.seen_at for row in roll.rows if row.id == worker) - by
 
     def unit(connection: Connection) -> None:
         connection.execute(update(workers).where(workers.c.id == worker).values(seen_at=seen))
@@ -58,7 +60,7 @@ async def test_all_see_one_order_however_many_come_at_once(store: Store, other: 
 async def test_who_was_not_seen_for_long_is_not_counted_and_not_renewed(store: Store, other: Store) -> None:
     await store.presence.announce("late", "host", ["default"])
     await other.presence.announce("here", "host", ["default"])
-    await age(store, "late", 50)
+    await age(store, "late", MORE)
     roll = await store.presence.renew("late", ["default"], within=LONG)
     assert ids(roll) == ["here"]
     assert ids(await other.presence.roll()) == ["here"]
@@ -68,7 +70,7 @@ async def test_who_was_not_seen_for_long_is_not_counted_and_not_renewed(store: S
 
 async def test_a_renewal_that_expects_others_than_are_there_changes_nothing(store: Store, other: Store) -> None:
     await store.presence.announce("old", "host", ["default"])
-    await age(store, "old", 20)
+    await age(store, "old", HALF)
     before = (await store.presence.roll()).rows[0].seen_at
     await other.presence.announce("new", "host", ["default"])
     roll = await store.presence.renew("old", ["default"], within=LONG, known={("old", "default")})
@@ -82,7 +84,7 @@ async def test_a_renewal_that_expects_others_than_are_there_changes_nothing(stor
 async def test_other_groups_are_nobodys_business(store: Store) -> None:
     await store.presence.announce("one", "host", ["default"])
     await store.presence.announce("two", "host", ["big"])
-    await age(store, "one", 20)
+    await age(store, "one", HALF)
     roll = await store.presence.renew("one", ["default"], within=LONG, known={("one", "default")})
     assert (await store.presence.roll()).rows[0].seen_at == roll.at
 
@@ -98,6 +100,6 @@ async def test_leaving_one_group_is_not_leaving_all(store: Store) -> None:
 
 async def test_rows_of_the_long_gone_are_removed(store: Store) -> None:
     await store.presence.announce("gone", "host", ["default"])
-    await age(store, "gone", 7200)
+    await age(store, "gone", FOR_EVER)
     await store.presence.announce("here", "host", ["default"])
     assert [row.id for row in (await store.presence.roll()).rows] == ["here"]

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from contracts.flow import State
-from contracts.journal import Problem
+from contracts.journal import FateKind, JournalFate, Problem
 from contracts.names import journal_reference
 from store import Store
 from store.creating.creation import CreationState, Intent
 from store.creating.elsewhere import PostedElsewhere
 from store.recovered_creations import ANCIENT, NUMBERS, ForgottenReview, RecoveredCreation
+from store.recoveries import RecoveredJournal
 from store.rows import DocumentRow, GroupState, PostingKey, PostingState
 
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
@@ -205,3 +206,33 @@ async def test_numbers_that_the_store_knows_tell_whose_they_are(books: Books) ->
     found = await books.store.recoveries.references_of_numbers(f"fusion-{books.shop}", [number, "unheard of"])
     assert found == {number: books.reference("1")}
     assert await books.store.recoveries.references_of_numbers("another", [number]) == {}
+
+
+async def test_what_is_imported_and_not_posted_yet_gets_its_group_back(store: Store, fresh: str) -> None:
+    books = Books(store, fresh)
+    group_id = 176_380_000_000_000 + abs(hash(fresh)) % 10**9
+    unposted = []
+    for order in ("1", "2"):
+        reference = books.reference(order, "sale")
+        fate = JournalFate(reference=reference, kind=FateKind.IMPORTED, group_id=group_id, at=NOW, journal_name="J")
+        unposted.append(
+            RecoveredJournal(
+                key=books.key(order, "sale"),
+                fate=fate,
+                ledger="Ledger",
+                source="Shop",
+                currency="USD",
+                total=Decimal("10.00"),
+                seen_at=NOW,
+            )
+        )
+    assert len(await store.recoveries.bring_back(unposted, "recover")) == 2
+    for _ in range(2):
+        assert await store.recoveries.adopt(unposted, NOW) == {group_id}
+    group = await store.groups.group(group_id)
+    assert (group.state, group.count) == (GroupState.CLOSED, 2)
+    members = await store.groups.members(group_id)
+    assert [one.fate for one in members] == [FateKind.IMPORTED, FateKind.IMPORTED]
+    fates = [one.fate.model_copy(update={"kind": FateKind.POSTED, "period": "Mar-26"}) for one in unposted]
+    assert len((await store.groups.record_fates(group_id, fates, NOW)).applied) == 2
+    assert await store.recoveries.adopt([], NOW) == frozenset()

@@ -81,7 +81,9 @@ async def test_pages_that_overlap_do_not_block_each_other(store: Store, other: S
 
 
 @pytest.mark.parametrize("steps", [12])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(choices=st.lists(st.sampled_from(["change", "confirm", "consume"]), max_size=14))
 async def test_no_change_is_ever_missed(store: Store, steps: int, choices: list[str]) -> None:
     """However changes, confirmations and readings interleave: after the last signal is consumed, all is read."""

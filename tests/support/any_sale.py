@@ -19,9 +19,9 @@ def amounts(units: int) -> st.SearchStrategy[Decimal]:
 
 
 @st.composite
-def sales(draw: st.DrawFn) -> dict[str, Any]:
+def sales(draw: st.DrawFn, currency: str = "") -> dict[str, Any]:
     """Fields of any sale that keeps its promises: tenders add up to the total, rounding is what is left."""
-    currency = draw(st.sampled_from(sorted(CURRENCIES)))
+    currency = currency or draw(st.sampled_from(sorted(CURRENCIES)))
     amount = amounts(CURRENCIES[currency])
     kinds = st.sampled_from(["product", "custom", "gift_certificate"])
     quantities = st.integers(-3, 12).map(Decimal) | st.sampled_from([Decimal("0.5"), Decimal("2.25"), Decimal("0.333")])
@@ -41,6 +41,12 @@ def sales(draw: st.DrawFn) -> dict[str, Any]:
         "taxes": taxes,
         "tenders": tenders,
     }
+
+
+def versions(least: int, most: int) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """So many sales of one currency."""
+    currencies = st.sampled_from(sorted(CURRENCIES))
+    return currencies.flatmap(lambda currency: st.lists(sales(currency), min_size=least, max_size=most))
 
 
 def build(company: Any, drawn: dict[str, Any]) -> Sale:

@@ -5,16 +5,18 @@
 
 import asyncio
 import datetime as dt
+import functools
 import os
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, text
 
-from store import KeyRing, Store, Vault
+from store import KeyRing, Store, StoreUnavailable, Vault
 from store.rows import AuditEvent
 
+T = TypeVar("T")
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 
 
@@ -39,10 +41,20 @@ async def tell(store: Store, tenant: str, *documents: str, **given: Any) -> None
         await store.audit.append([event(tenant, document_id, **given)])
 
 
+async def until_answered(ask: Callable[[], Awaitable[T]]) -> T:
+    """As every worker does: what the database was too busy for is asked again. SQLite lets writers of several processes
+    in by chance, and while each sync of the disk takes long, some wait for longer than the store does."""
+    while True:
+        try:
+            return await ask()
+        except StoreUnavailable:
+            continue
+
+
 async def seal_all(store: Store, tenant: str, *, limit: int = 5000) -> int:
     """Seals until nothing is left; gives how many seals were made."""
     made = 0
-    while await store.seals.seal(tenant, limit=limit):
+    while await until_answered(lambda: store.seals.seal(tenant, limit=limit)):
         made += 1
     return made
 
@@ -89,7 +101,7 @@ async def write(url: str, tenant: str, writer: str, count: int) -> None:
             for _ in range(size):
                 number += 1
                 page.append(event(tenant, f"{writer}-{number}", payload=f"original of {writer}-{number}"))
-            await store.audit.append(page)
+            await until_answered(functools.partial(store.audit.append, page))
 
 
 if __name__ == "__main__":

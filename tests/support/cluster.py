@@ -60,7 +60,7 @@ class ProductionServer:
         *,
         namespace: str = "default",
         dynamic_config: Mapping[str, object] | None = None,
-        patience: float = 120.0,
+        patience: float = 240.0,
     ) -> None:
         """`directory` takes its configuration and `server.log`. `patience`: seconds until a start has failed."""
         self.postgres = postgres

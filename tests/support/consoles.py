@@ -2,12 +2,12 @@
 
 import asyncio
 import datetime as dt
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
-from support.stack import eventually
+from support.ports import free_ports
+from support.stack import eventually, stopped
 
 from console.passes import Passes
 from contracts.configuration import Configuration
@@ -18,7 +18,7 @@ from store import KeyRing
 @asynccontextmanager
 async def open_console(configuration: Configuration, keys: KeyRing, *, ui_url: str | None = None) -> AsyncIterator[str]:
     """Serves on a port of its own, decoding for the UI at `ui_url`. Gives its address."""
-    port = _free_port()
+    [port] = free_ports(1)
     settings = configuration.model_copy(
         update={
             "temporal": configuration.temporal.model_copy(update={"ui_url": ui_url}),
@@ -41,15 +41,9 @@ async def open_console(configuration: Configuration, keys: KeyRing, *, ui_url: s
         yield url
     finally:
         stop.set()
-        await serving
+        await stopped(serving, "the console")
 
 
 def token(keys: KeyRing, who: str = "dana") -> str:
     """What `ml-connector console token` prints."""
     return Passes(keys, "token").issue(who, dt.timedelta(hours=1))[0]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -154,7 +154,7 @@ class Pod:
         return tree
 
     async def finished(self, request_id: int) -> dict[str, Any]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 tree = await self.tree(request_id)
                 if tree["STATUS"].upper() in {"SUCCEEDED", "WARNING", "ERROR"}:

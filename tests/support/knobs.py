@@ -99,6 +99,14 @@ def tight_quota(stack: Stack) -> Struck:
     return lambda: quota.used_up - used_up
 
 
+def busy_neighbours(stack: Stack) -> Struck:
+    """Other apps of the store use its quota up before each window ends, whatever is asked here."""
+    quota = stack.shops.stores["us1abc"].quota
+    quota.requests, quota.window_seconds, quota.others_per_second = 8, 2.0, 6.0
+    before = quota.used_up + quota.refused
+    return lambda: quota.used_up + quota.refused - before
+
+
 def brackets_for_nothing(stack: Stack) -> Struck:
     """Empty lists are `[]` with 200 instead of 204."""
     store = stack.shops.stores["us1abc"]
@@ -115,3 +123,4 @@ def set_right(stack: Stack) -> None:
     store = stack.shops.stores["us1abc"]
     store.settings = replace(store.settings, empty_lists=204)
     store.quota.requests, store.quota.window_seconds = store.settings.requests_per_window, 30.0
+    store.quota.others_per_second = 0.0

@@ -24,7 +24,9 @@ from .fusion_pod import Pod, sale
 from .stack import Stack, eventually
 
 ANTIQUES = Rule(id="antiques", purpose=Purpose.REVENUE, account="*-110-41900-0000")
-LONG: Final = dt.timedelta(seconds=90)
+SHORT: Final = dt.timedelta(seconds=8)
+"""Long enough for a question to arrive."""
+LONG: Final = dt.timedelta(seconds=300)
 UNMAPPED = Problem(code="unmapped_account", sentence="There is no account for antiques.", remedy="Add a rule.")
 
 
@@ -120,7 +122,7 @@ async def trail(stack: Stack, order_id: object, action: str) -> list[AuditRow]:
 
 async def book_by_hand(stack: Stack, batch: str) -> None:
     """A journal of ten dollars that a person imported into Fusion."""
-    async with httpx.AsyncClient(base_url=stack.fusion_listener.url) as http:
+    async with httpx.AsyncClient(base_url=stack.fusion_listener.url, timeout=60) as http:
         pod = Pod(stack.fusion, http)
         await pod.sign_in()
         await pod.run(sale("by-hand", "10.00", day=stack.shop().now().date(), batch=batch, group="7"), group="7")

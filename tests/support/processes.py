@@ -73,12 +73,12 @@ class MortalProcess:
         except TimeoutError:
             await self.kill()
 
-    async def gone(self, patience: float = 30.0) -> None:
+    async def gone(self, patience: float = 120.0) -> None:
         """Waits until it is gone; `TimeoutError` after `patience` seconds."""
         async with asyncio.timeout(patience):
             await self._gone.wait()
 
-    async def says(self, words: str, patience: float = 60.0) -> None:
+    async def says(self, words: str, patience: float = 180.0) -> None:
         """Waits until its log holds `words`."""
         async with asyncio.timeout(patience):
             while words not in self.text():
@@ -147,30 +147,46 @@ class Nursery:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for child in self._started:
-            child.signal(signal.SIGKILL)
+        async with self._one_at_a_time:
+            for child in self._started:
+                child.signal(signal.SIGKILL)
         for child in self._started:
             await child.gone()
         process = self._process
         if process is not None and process.stdin is not None:
             process.stdin.close()
-            await asyncio.wait_for(process.wait(), 30)
+            await asyncio.wait_for(process.wait(), 120)
 
     async def start(self, role: str, directory: Path, environment: Mapping[str, str], **options: Any) -> MortalProcess:
-        """A child that plays `role`. Its log goes to `directory`."""
+        """A child that plays `role`. Its log goes to `directory`. Whoever is cancelled here leaves no child behind."""
         self._count += 1
         name = f"{role}-{self._count}"
         log = directory / f"{name}.log"
+        wish = {"role": role, "log": str(log), "environment": dict(environment), "options": options}
+        # The answer belongs to the question: one that nobody read would be taken for the next child's.
+        forking = asyncio.create_task(self._fork(wish, name, log))
+        try:
+            return await asyncio.shield(forking)
+        except asyncio.CancelledError:
+            forking.add_done_callback(_unwanted)
+            raise
+
+    async def _fork(self, wish: Mapping[str, Any], name: str, log: Path) -> MortalProcess:
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise RuntimeError("The nursery is not open.")
-        wish = {"role": role, "log": str(log), "environment": dict(environment), "options": options}
         async with self._one_at_a_time:
             process.stdin.write(json.dumps(wish).encode() + b"\n")
             await process.stdin.drain()
-            answer = await asyncio.wait_for(process.stdout.readline(), 90)
-        if not answer:
-            raise AssertionError(f"The nursery ended:\n{self._log.read_text()[-2000:]}")
-        child = MortalProcess(int(json.loads(answer)["pid"]), name, log)
-        self._started.append(child)
+            answer = await asyncio.wait_for(process.stdout.readline(), 300)
+            if not answer:
+                raise AssertionError(f"The nursery ended:\n{self._log.read_text()[-2000:]}")
+            child = MortalProcess(int(json.loads(answer)["pid"]), name, log)
+            self._started.append(child)
         return child
+
+
+def _unwanted(forking: asyncio.Task[MortalProcess]) -> None:
+    """A child that nobody waits for any more."""
+    if not forking.cancelled() and forking.exception() is None:
+        forking.result().signal(signal.SIGKILL)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from support.stack import Stack, eventually, journals_of
+from support.stack import PATIENCE, Stack, eventually, journals_of
 from temporalio.client import WorkflowQueryFailedError
 from temporalio.service import RPCError
 
@@ -37,7 +37,7 @@ async def sell(stack: Stack, *baskets: Draft) -> list[int]:
     return orders
 
 
-async def posted(stack: Stack, orders: Iterable[int], *, patience: float = 90.0) -> None:
+async def posted(stack: Stack, orders: Iterable[int], *, patience: float = PATIENCE) -> None:
     """Waits until every order's run has ended as posted, then holds the twin's books against the shop."""
     expected = list(orders)
 
@@ -75,6 +75,13 @@ async def nothing_in_review(stack: Stack) -> None:
     assert await stack.parts.store.documents.review_list() == ()
     groups = await stack.parts.store.groups.open_groups("fusion", US_LEDGER, SOURCE)
     assert [group for group in groups if group.state is GroupState.REVIEW] == []
+
+
+async def books_are_right(stack: Stack) -> None:
+    """Nothing twice, nothing left, nobody asked."""
+    no_journal_twice(stack)
+    nothing_left(stack)
+    await nothing_in_review(stack)
 
 
 def group_ids(stack: Stack) -> list[int]:

@@ -76,7 +76,7 @@ def works(binary: Path) -> bool:
     if not binary.is_file():
         return False
     try:
-        answer = subprocess.run([str(binary), "--version"], capture_output=True, text=True, timeout=30, check=False)
+        answer = subprocess.run([str(binary), "--version"], capture_output=True, text=True, timeout=120, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return answer.returncode == 0 and f"version {VERSION}" in answer.stdout

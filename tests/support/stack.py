@@ -3,17 +3,17 @@
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
-from temporalio.client import Client, WorkflowQueryFailedError
-from temporalio.service import RPCError
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowQueryFailedError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.collaborators import Collaborators
 from contracts import names
@@ -38,8 +38,26 @@ DEMO_CONFIGURATION = Path(__file__).parents[2] / "runtime" / "demo" / "connector
 PATIENCE = 180.0
 """Seconds until a condition that does not come true fails the test. The machine is shared and slow at times."""
 
+STOPPED = 180.0
+"""Seconds within which what is told to stop has stopped. A worker that repeats a local step, because the store refuses
+it, never would."""
+
 FAST = {"flush_after": 0.5, "quiet_period": 0.1, "reread_after": 20.0, "unknown_limit": 0.01}
 """Import policy of tests, seconds; `unknown_limit` in hours."""
+
+
+UNANSWERED: Final = frozenset(
+    {
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.FAILED_PRECONDITION,
+    }
+)
+"""Answers to a query of whose workflow nobody has worked lately."""
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -64,15 +82,10 @@ class Stack:
         return self.shops.stores[self.configuration.connection(connection).store_hash].shop  # type: ignore[union-attr]
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[None]:
-        """A worker in this process while the context lasts."""
-        stop = asyncio.Event()
-        running = asyncio.create_task(run_worker(self.temporal, self.parts, stop, grace=5))
-        try:
+    async def worker(self, groups: Collection[str] | None = None) -> AsyncIterator[None]:
+        """A worker of these groups, or of all, in this process while the context lasts."""
+        async with working(self.temporal, self.parts, groups):
             yield
-        finally:
-            stop.set()
-            await running
 
     async def announce(self, order_id: int, connection: str = "bc-us") -> None:
         """What a webhook leads to, without the gateway."""
@@ -96,8 +109,33 @@ class Stack:
 
     async def state(self, order_id: int, connection: str = "bc-us") -> FlowState:
         """Where the order's run stands."""
-        handle = self.temporal.get_workflow_handle(names.order_to_journal_id(connection, str(order_id)))
-        return await handle.query(names.STATE, result_type=FlowState)
+        return await self.asked(names.order_to_journal_id(connection, str(order_id)), FlowState)
+
+    async def asked(self, workflow_id: str, kind: type[T]) -> T:
+        """What a run answers that is asked where it stands. Raises `RPCError` where there is none."""
+        handle = self.temporal.get_workflow_handle(workflow_id)
+
+        async def answered() -> T | None:
+            try:
+                return await handle.query(names.STATE, result_type=kind)
+            except RPCError as error:
+                # A busy worker may let the server wait for longer than it does.
+                if error.status not in UNANSWERED:
+                    raise
+                return None
+
+        found: T = await eventually(answered, f"{workflow_id} says where it stands")
+        return found
+
+    async def running(self, workflow_id: str) -> WorkflowExecutionDescription | None:
+        """The run that is under way, if there is one. Lists of runs may be some moments behind; this is not."""
+        try:
+            described = await self.temporal.get_workflow_handle(workflow_id).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
+        return described if described.status is WorkflowExecutionStatus.RUNNING else None
 
     async def in_state(self, order_id: int, state: State, connection: str = "bc-us") -> FlowState:
         """Waits until the order's run stands there."""
@@ -111,6 +149,28 @@ class Stack:
 
         found: FlowState = await eventually(there, f"order {order_id} is {state}")
         return found
+
+
+@asynccontextmanager
+async def working(temporal: Client, parts: Collaborators, groups: Collection[str] | None = None) -> AsyncIterator[None]:
+    """A worker of these groups, or of all, in this process while the context lasts."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(run_worker(temporal, parts, stop, grace=5, groups=groups))
+    try:
+        yield
+    finally:
+        stop.set()
+        await stopped(running, "the worker")
+
+
+async def stopped(running: asyncio.Task[None], what: str) -> None:
+    """Waits for what was told to stop, and not for ever: nothing of a test that failed may outlive it."""
+    await asyncio.wait([running], timeout=STOPPED)
+    if not running.done():
+        running.cancel()
+        await asyncio.wait([running], timeout=STOPPED)
+        raise AssertionError(f"told to stop, and has not within {STOPPED:.0f} s: {what}")
+    running.result()
 
 
 async def eventually(condition: Callable[[], Any], what: str, *, patience: float = PATIENCE) -> Any:
@@ -138,7 +198,7 @@ async def new_namespace(server: TemporalServer, keys: KeyRing) -> str:
     async def known() -> bool:
         try:
             inside = await connect(TemporalSettings(address=server.address, namespace=name), keys)
-            await register_search_attributes(inside)
+            await register_search_attributes(inside, patience=PATIENCE)
             async for _ in inside.list_workflows(page_size=1):
                 break
         except (RPCError, RuntimeError):
@@ -230,6 +290,21 @@ async def set_secrets(parts: Collaborators) -> None:
 def posted_total(fusion: FusionTwin, order_id: int) -> Decimal:
     """Debits of all posted journals of the order, by the twin's own books."""
     return sum((one.total("entered_dr") for one in journals_of(fusion, order_id)), start=Decimal(0))
+
+
+def balances_of(fusion: FusionTwin, order_id: int) -> dict[str, Decimal]:
+    """What all journals of the order leave on each account, debits less credits; what is zero is left out."""
+    found: dict[str, Decimal] = {}
+    for journal in journals_of(fusion, order_id):
+        for line in journal.lines:
+            amount = (line.entered_dr or Decimal(0)) - (line.entered_cr or Decimal(0))
+            found[line.account] = found.get(line.account, Decimal(0)) + amount
+    return {account: amount for account, amount in found.items() if amount}
+
+
+def standing_total(fusion: FusionTwin, order_id: int) -> Decimal:
+    """What all journals of the order together leave on the debit side."""
+    return sum((amount for amount in balances_of(fusion, order_id).values() if amount > 0), start=Decimal(0))
 
 
 def journals_of(fusion: FusionTwin, order_id: int) -> list[Journal]:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 from runtime.temporal.devserver import DevServer
 
 from .cluster import ProductionServer
+from .ports import free_ports
 from .postgres import MortalPostgres
 from .server_tools import ServerTools
 
@@ -87,8 +88,10 @@ class DevTopology:
         async with DevServer(
             self.cli,
             database=directory / "temporal.db",
+            port=free_ports(1)[0],  # which nobody else is given while it is down
             ui_port=None,
             log=directory / "server.log",
+            patience=180.0,
             extra_arguments=extra,
         ) as server:
             yield server

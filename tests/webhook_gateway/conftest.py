@@ -5,10 +5,11 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -53,7 +54,12 @@ def payload(order_id: Any = 1024, *, scope: str = "store/order/updated", **chang
     return json.dumps(document | changes, separators=(",", ":")).encode()
 
 
-def configuration(**webhooks: Any) -> Configuration:
+LONG: Final = 60.0
+"""Seconds for whatever the gateway waits for: a machine that stands still sends no delivery another way. Tests about
+those who let it wait shorten theirs."""
+
+
+def configuration(*, start_deadline: float = LONG, receive_deadline: float = LONG, **webhooks: Any) -> Configuration:
     """Two shops of two tenants, both paired with one Fusion pod; `webhooks` changes the first shop's verification."""
     fusion = {
         "system": "oracle_fusion",
@@ -95,7 +101,11 @@ def configuration(**webhooks: Any) -> Configuration:
                 }
             ],
             "mapping_sets": [{"id": "retail", "version": 1, "segments": ["co"], "balancing_segment": "co"}],
-            "gateway": {"start_deadline": 0.08, "receive_deadline": 0.5, "max_body": 20_000},
+            "gateway": {
+                "start_deadline": start_deadline,
+                "receive_deadline": receive_deadline,
+                "max_body": 20_000,
+            },
         }
     )
 
@@ -109,11 +119,14 @@ class Temporal:
     started: list[StartRequest] = field(default_factory=list)
     refuses: set[str] = field(default_factory=set)
     attempts: int = 0
+    attempts_of: Counter[asyncio.Task[Any] | None] = field(default_factory=Counter)
+    """By the task that waited for the start: a sender's is the test's own, the drain has others."""
 
     async def start(self, request: StartRequest) -> None:
         self.attempts += 1
+        self.attempts_of[asyncio.current_task()] += 1
         if self.hangs:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         if self.down:
             raise StartError(f"Temporal did not start {request.workflow_id}: unavailable.", outage=True)
         if request.document_id in self.refuses:
@@ -142,6 +155,9 @@ class Written(Receipts):
 
     async def written(self) -> None:
         await eventually(lambda: not self._waiting and not self._busy, "the records are in the store")
+
+    async def flush(self, *, patience: float = LONG) -> None:
+        await super().flush(patience=patience)
 
 
 @dataclass
@@ -184,8 +200,28 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await opened.aclose()
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store and the last resort have as long as the rest."""
+    for deadline in ("admission.STORE_DEADLINE", "admission.LAST_RESORT", "app.STORE_DEADLINE"):
+        monkeypatch.setattr(f"webhook_gateway.{deadline}", LONG)
+
+
 @pytest.fixture
-def serve(store: Store, monkeypatch: pytest.MonkeyPatch) -> Serve:
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[Written]:
+    """The records of every gateway that the test makes, in the order of their making."""
+    made: list[Written] = []
+
+    def keep(write: WriteReceipts) -> Written:
+        made.append(Written(write))
+        return made[-1]
+
+    monkeypatch.setattr("webhook_gateway.app.Receipts", keep)
+    return made
+
+
+@pytest.fixture
+def serve(store: Store, kept: list[Written]) -> Serve:
     """`async with serve(...) as gateway`: the application with its lifespan; leaving it is a graceful shutdown."""
 
     @contextlib.asynccontextmanager
@@ -202,21 +238,14 @@ def serve(store: Store, monkeypatch: pytest.MonkeyPatch) -> Serve:
         breaker = breaker or CircuitBreaker()
         clock = {} if now is None else {"now": now}
         parts = GatewayParts(configuration(**webhooks), store, starter, breaker=breaker, drain=drain, **clock)
-        made: list[Written] = []
-
-        def keep(write: WriteReceipts) -> Written:
-            made.append(Written(write))
-            return made[-1]
-
-        with monkeypatch.context() as patch:
-            patch.setattr("webhook_gateway.app.Receipts", keep)
-            app = create_app(parts)
+        app = create_app(parts)
+        receipts = kept[-1]
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as http,
         ):
             by_hand = InboxDrain(store, starter, breaker, owner="by-hand")
-            yield Gateway(http, store, starter, breaker, by_hand, made[0])
+            yield Gateway(http, store, starter, breaker, by_hand, receipts)
 
     return serving
 

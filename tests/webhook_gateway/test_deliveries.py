@@ -2,12 +2,11 @@
 
 import asyncio
 import datetime as dt
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from store import Store
 
 Serve = Callable[..., Any]
 
@@ -22,6 +21,31 @@ async def test_a_genuine_delivery_starts_the_orders_workflow(serve: Serve) -> No
         [record] = await gateway.records()
         assert (record.verdict, record.status, record.tenant) == ("started", 202, "acme")
         assert (record.delivery_id, record.workflow_id) == ("msg_1", start.workflow_id)
+
+
+async def test_a_shop_that_says_that_deliveries_fail_has_its_webhooks_looked_after(serve: Serve) -> None:
+    async with serve() as gateway:
+        data = {"type": "webhook", "id": 18048287, "error_code": 90002, "message": "canary"}
+        body = gateway.payload(scope="store/hook/deliveryException", data=data)
+        for path in ("/webhooks/acme/bc-us", "/webhooks/acme/bc-us/exceptions"):
+            assert (await gateway.deliver(body, path=path)).status_code == 202
+        [start] = gateway.temporal.started
+        assert start.workflow_id == "hooks-health:bc-us:exception"
+        records = await gateway.records()
+        assert [record.verdict for record in records] == ["coalesced", "started"]
+        assert "webhook 18048287: every repetition of a delivery failed" in records[1].sentence
+        assert "canary" not in repr(records)
+        unknown = await gateway.deliver(body, path="/webhooks/acme/bc-us/other")
+        assert unknown.status_code == 404
+
+
+async def test_what_was_taken_last_is_known_by_scope(serve: Serve) -> None:
+    async with serve() as gateway:
+        await gateway.deliver()
+        await gateway.deliver(gateway.payload(scope="store/order/created"), gateway.sign(b"another body"))
+        assert {record.scope for record in await gateway.records()} == {"store/order/updated", ""}
+        taken = await gateway.store.deliveries.last_taken("bc-us", ["store/order/updated", "store/order/created"])
+        assert set(taken) == {"store/order/updated"}
 
 
 async def test_changes_are_covered_by_a_signal_that_nobody_has_taken_yet(serve: Serve) -> None:
@@ -92,15 +116,14 @@ async def test_a_shop_without_an_integration_is_answered_and_recorded(serve: Ser
         "/webhooks/acme/%00%0d%0a",
     ],
 )
-async def test_an_unknown_route_is_not_found_and_recorded_without_trust(serve: Serve, path: str, store: Store) -> None:
+async def test_an_unknown_route_is_not_found_and_recorded_without_trust(serve: Serve, path: str) -> None:
     async with serve() as gateway:
         answer = await gateway.deliver(path=path)
         assert (answer.status_code, answer.text) == (404, "Not found.")
         assert gateway.temporal.attempts == 0
-        await asyncio.sleep(0.25)
         parts = path.split("/")
         connection = "" if len(parts) != 4 else "???" if "%" in path else parts[3][:40]
-        [record] = await store.deliveries.receipts(connection)
+        [record] = await gateway.records(connection)
         assert (record.verdict, record.status, record.delivery_id) == ("unknown_route", 404, "")
 
 
@@ -191,13 +214,16 @@ async def test_a_shop_whose_secret_is_not_set_yet_is_asked_to_come_again(serve: 
         assert "ml-connector secrets set bc-us webhook_header" in record.sentence
 
 
-async def test_records_and_answers_hold_no_secret(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_records_answers_and_logs_hold_no_secret(
+    serve: Serve, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
     async with serve() as gateway:
         body = gateway.payload()
         canary = gateway.sign(body, secret="x")["webhook-signature"]
         answers = [await gateway.deliver(body, gateway.sign(body, secret="x")), await gateway.deliver(b"not json")]
         seen = repr([(answer.text, answer.headers) for answer in answers]) + repr(await gateway.records())
-    seen += capsys.readouterr().out
+    seen += caplog.text + "".join(capsys.readouterr())
     assert "0123456789abcdefclientsecret" not in seen
     assert canary not in seen
 

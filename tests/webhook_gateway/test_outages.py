@@ -1,12 +1,13 @@
 """Temporal, the store or the gateway itself fails: nothing that was answered with 202 is lost."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.stack import eventually
 
+from contracts.configuration import GatewaySettings
 from store import Store
 from store.engine.database import StoreUnavailable
 from webhook_gateway.breaker import CircuitBreaker
@@ -17,12 +18,6 @@ Serve = Callable[..., Any]
 
 async def refuse(*arguments: Any, **options: Any) -> None:
     raise StoreUnavailable(ConnectionError())
-
-
-async def until(condition: Callable[[], bool], *, seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 -- what is waited for has no event
-            await asyncio.sleep(0.02)
 
 
 async def test_while_temporal_is_down_deliveries_are_accepted_into_the_inbox_and_started_later(serve: Serve) -> None:
@@ -74,20 +69,22 @@ async def test_many_changes_of_one_order_are_one_start_when_the_inbox_is_drained
         assert await gateway.store.deliveries.inbox_depth() == 0
 
 
-async def test_while_temporal_hangs_senders_wait_no_tenth_of_a_second(serve: Serve) -> None:
-    async with serve(drain=True) as gateway:
+async def test_while_temporal_hangs_three_senders_wait_less_than_a_tenth_of_a_second_and_the_others_not_at_all(
+    serve: Serve,
+) -> None:
+    """Counted: how long a wait takes on a machine that does much else says nothing. The benchmarks measure p99."""
+    deadline = GatewaySettings().start_deadline
+    assert deadline < 0.1
+    # Its clock stands still: however long this takes, no sender is asked to find out whether Temporal is back.
+    breaker = CircuitBreaker(threshold=3, clock=lambda: 0.0)
+    async with serve(drain=True, breaker=breaker, start_deadline=deadline) as gateway:
         gateway.temporal.hangs = True
-        waits = []
-        for order in range(1, 401):
-            body = gateway.payload(order)
-            headers = gateway.sign(body)
-            began = time.perf_counter()
-            assert (await gateway.deliver(body, headers)).status_code == 202
-            waits.append(time.perf_counter() - began)
+        for order in range(1, 101):
+            assert (await gateway.deliver(gateway.payload(order))).status_code == 202
         assert gateway.breaker.open
-        # The benchmarks measure p99; here other tests may be using the machine.
-        assert sorted(waits)[len(waits) // 2] < 0.1
-        assert gateway.temporal.attempts < 20
+        # What the drain tries counts for the breaker, too.
+        assert 1 <= gateway.temporal.attempts_of[asyncio.current_task()] <= 3
+        assert {record.verdict for record in await gateway.records()} == {"inbox"}
 
 
 async def test_the_drain_works_by_itself_and_recovery_needs_no_delivery(serve: Serve) -> None:
@@ -97,7 +94,7 @@ async def test_the_drain_works_by_itself_and_recovery_needs_no_delivery(serve: S
             await gateway.deliver(gateway.payload(order))
         assert gateway.breaker.open
         gateway.temporal.down = False
-        await until(lambda: len(set(gateway.temporal.orders)) == 30)
+        await eventually(lambda: len(set(gateway.temporal.orders)) == 30, "every order is started")
         assert not gateway.breaker.open
         await gateway.deliver(gateway.payload(31))
         assert gateway.temporal.orders[-1] == "31"
@@ -110,7 +107,7 @@ async def test_what_a_dead_gateway_left_in_the_inbox_is_started_by_another(serve
         [claimed] = await dying.store.deliveries.inbox_claim(10, "dying", lease_seconds=0)
         assert claimed.workflow_id == "order-to-journal:bc-us:7"
     async with serve(drain=True) as other:
-        await until(lambda: other.temporal.orders == ["7"])
+        await eventually(lambda: other.temporal.orders == ["7"], "the order is started")
 
 
 async def test_one_start_that_temporal_refuses_does_not_stop_its_neighbours(serve: Serve) -> None:
@@ -121,13 +118,15 @@ async def test_one_start_that_temporal_refuses_does_not_stop_its_neighbours(serv
             await gateway.deliver(gateway.payload(order))
         gateway.temporal.refuses = {"1"}
         gateway.temporal.down = False
-        await until(lambda: sorted(gateway.temporal.orders) == ["2", "3"])
+        await eventually(lambda: sorted(gateway.temporal.orders) == ["2", "3"], "the neighbours are started")
         await gateway.deliver(gateway.payload(4))
-        await until(lambda: sorted(gateway.temporal.orders) == ["2", "3", "4"])
+        await eventually(lambda: sorted(gateway.temporal.orders) == ["2", "3", "4"], "another one is started")
+
         # An entry leaves the inbox after its start was confirmed, so a moment after the others were seen to start.
-        async with asyncio.timeout(30):
-            while await gateway.store.deliveries.inbox_depth() != 1:  # noqa: ASYNC110 -- as above, no event
-                await asyncio.sleep(0.02)
+        async def refused_alone() -> bool:
+            return bool(await gateway.store.deliveries.inbox_depth() == 1)
+
+        await eventually(refused_alone, "only the refused start is in the inbox")
 
 
 async def test_a_refused_start_comes_up_again_when_its_cause_is_gone(
@@ -187,4 +186,5 @@ async def test_an_open_breaker_does_not_keep_a_delivery_from_temporal_when_the_i
 async def test_shutdown_writes_the_last_delivery_records(serve: Serve, store: Store) -> None:
     async with serve() as gateway:
         await gateway.deliver()
-    assert [record.verdict for record in await store.deliveries.receipts("bc-us")] == ["started"]
+    # One that was just being written is written again.
+    assert {record.verdict for record in await store.deliveries.receipts("bc-us")} == {"started"}

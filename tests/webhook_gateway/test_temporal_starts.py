@@ -2,18 +2,18 @@
 
 import asyncio
 import datetime as dt
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.stack import eventually
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import SearchAttributeKey
 
-from contracts.configuration import TemporalSettings
+from contracts.configuration import GatewaySettings, TemporalSettings
 from contracts.flow import OrderToJournalInput
 from contracts.starting import StartError, StartRequest
 from runtime.temporal.connect import connect
@@ -21,9 +21,12 @@ from runtime.temporal.devserver import DevServer
 from runtime.temporal.starting import TemporalStarter
 from store import Store
 from store.keys.keyring import KeyRing
+from webhook_gateway.breaker import CircuitBreaker
 
 Serve = Callable[..., Any]
 History = list[str]
+SHORT = GatewaySettings().start_deadline
+"""Seconds that a gateway waits for Temporal before it leaves the start to its inbox."""
 
 
 async def client_of(server: DevServer, *, lazy: bool = False) -> Client:
@@ -115,7 +118,7 @@ async def test_a_gateway_comes_up_without_temporal_and_starts_everything_once_it
 ) -> None:
     await mortal_server.kill()
     client = await client_of(mortal_server, lazy=True)
-    async with serve(temporal=TemporalStarter(client), drain=True) as gateway:
+    async with serve(temporal=TemporalStarter(client), drain=True, start_deadline=SHORT) as gateway:
         assert (await gateway.deliver(gateway.payload(1))).status_code == 202
         assert await gateway.store.deliveries.inbox_depth() == 1
         await mortal_server.start()
@@ -124,41 +127,56 @@ async def test_a_gateway_comes_up_without_temporal_and_starts_everything_once_it
         assert description.workflow_type == "order-to-journal"
 
 
-async def test_a_kill_of_temporal_loses_no_delivery_and_costs_no_sender_a_tenth_of_a_second(
+class Counted:
+    """A starter, and how many starts the senders of this test have waited for: the drain's are of other tasks."""
+
+    def __init__(self, starter: TemporalStarter) -> None:
+        self._starter = starter
+        self._sender = asyncio.current_task()
+        self.waited_for = 0
+
+    async def start(self, request: StartRequest) -> None:
+        self.waited_for += asyncio.current_task() is self._sender
+        await self._starter.start(request)
+
+
+async def test_a_kill_of_temporal_loses_no_delivery_and_costs_few_senders_less_than_a_tenth_of_a_second(
     mortal_server: DevServer, serve: Serve
 ) -> None:
+    """Counted: how long a wait takes on a machine that does much else says nothing. The benchmarks measure p99."""
+    assert SHORT < 0.1
     client = await client_of(mortal_server)
-    waits: list[float] = []
-    async with serve(temporal=TemporalStarter(client), drain=True) as gateway:
+    temporal = Counted(TemporalStarter(client))
+    # Its clock stands still: however long this takes, no sender is asked to find out whether Temporal is back.
+    breaker = CircuitBreaker(threshold=3, clock=lambda: 0.0)
+    async with serve(temporal=temporal, drain=True, breaker=breaker, start_deadline=SHORT) as gateway:
 
         async def deliver(number: int) -> None:
             body = gateway.payload(number)
-            headers = gateway.sign(body, message=f"msg_{number}")
-            began = time.perf_counter()
-            answer = await gateway.deliver(body, headers)
-            waits.append(time.perf_counter() - began)
+            answer = await gateway.deliver(body, gateway.sign(body, message=f"msg_{number}"))
             assert answer.status_code == 202
 
         for number in range(1, 21):
             await deliver(number)
         await mortal_server.kill()
-        waits.clear()
-        for number in range(21, 321):
+        before = temporal.waited_for
+        for number in range(21, 121):
             await deliver(number)
-        # The benchmarks measure p99; here other tests may be using the machine.
-        assert sorted(waits)[int(len(waits) * 0.9)] < 0.1
+        # Starts of the drain that were under way may have ended well, and the count of failures begun anew.
+        assert temporal.waited_for - before <= 6
         assert gateway.breaker.open
         await mortal_server.start()
         await emptied(gateway.store)
-        await deliver(321)
+        await deliver(121)
         await emptied(gateway.store)
-        handles = [client.get_workflow_handle(f"order-to-journal:bc-us:{number}") for number in range(1, 322)]
+        handles = [client.get_workflow_handle(f"order-to-journal:bc-us:{number}") for number in range(1, 122)]
         descriptions = await asyncio.gather(*(handle.describe() for handle in handles))
-        assert len({description.run_id for description in descriptions}) == 321
+        assert len({description.run_id for description in descriptions}) == 121
         assert not gateway.breaker.open
 
 
 async def emptied(store: Store) -> None:
-    async with asyncio.timeout(60):
-        while await store.deliveries.inbox_depth():  # noqa: ASYNC110 -- other tasks empty it
-            await asyncio.sleep(0.1)
+    async def empty() -> bool:
+        return not await store.deliveries.inbox_depth()
+
+    await eventually(empty, "the inbox is empty")

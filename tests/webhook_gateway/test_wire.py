@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from support.stack import PATIENCE, eventually, stopped
 
 from store import Store
 from webhook_gateway.app import GatewayParts, create_app
@@ -26,37 +27,43 @@ class Served:
     payload: Callable[..., bytes]
 
     async def post(self, body: Any, headers: dict[str, str] | None = None) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=10) as http:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=60) as http:
             return await http.post("/webhooks/acme/bc-us", content=body, headers=headers or {})
 
-    async def raw(self, *pieces: bytes, pause: float = 0.0) -> bytes:
+    async def raw(self, *pieces: bytes) -> bytes:
         """Sends the pieces as they are and reads to the end, or until the server has answered and closed."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
-            await asyncio.sleep(pause)
         try:
-            return await asyncio.wait_for(reader.read(), 5)
+            return await asyncio.wait_for(reader.read(), PATIENCE)
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
 
-@pytest.fixture
-async def served(store: Store, kit: Any) -> AsyncIterator[Served]:
-    configuration, temporal = kit.configuration(), kit.Temporal()
+@contextlib.asynccontextmanager
+async def serving(store: Store, kit: Any, **deadlines: float) -> AsyncIterator[Served]:
+    configuration, temporal = kit.configuration(**deadlines), kit.Temporal()
     settings = configuration.gateway.model_copy(update={"host": "127.0.0.1", "port": 0})
     server = make_server(create_app(GatewayParts(configuration, store, temporal)), settings)
+    server.config.timeout_graceful_shutdown = int(PATIENCE)
     running = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
-        while not server.started:  # noqa: ASYNC110 -- the server has no event for it
-            await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Served(server, running, port, temporal, kit.sign, kit.payload)
-    server.should_exit = True
-    await asyncio.wait_for(running, 15)
+    await eventually(lambda: server.started or running.done(), "the gateway is up")
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Served(server, running, port, temporal, kit.sign, kit.payload)
+    finally:
+        server.should_exit = True
+        await stopped(running, "the gateway")
+
+
+@pytest.fixture
+async def served(store: Store, kit: Any, kept: list[Any]) -> AsyncIterator[Served]:
+    async with serving(store, kit) as opened:
+        yield opened
 
 
 HEAD = b"POST /webhooks/acme/bc-us HTTP/1.1\r\nHost: gateway\r\n"
@@ -90,8 +97,8 @@ async def test_an_endless_body_is_cut_off(served: Served) -> None:
         )
 
 
-async def test_a_sender_that_dawdles_is_not_waited_for(served: Served) -> None:
-    async with asyncio.timeout(5):
+async def test_a_sender_that_dawdles_is_not_waited_for(store: Store, kit: Any, kept: list[Any]) -> None:
+    async with serving(store, kit, receive_deadline=0.5) as served:
         answer = await served.raw(HEAD + b"Content-Length: 500\r\n\r\n", b"{", b'"', b"a")
     assert answer.startswith(b"HTTP/1.1 408 ")
 
@@ -102,9 +109,7 @@ async def test_a_sender_that_hangs_up_leaves_a_record(served: Served, store: Sto
     await writer.drain()
     writer.close()
     await writer.wait_closed()
-    async with asyncio.timeout(5):
-        while not (records := await store.deliveries.receipts("bc-us")):  # noqa: ASYNC110 -- another connection's
-            await asyncio.sleep(0.05)
+    records = await eventually(lambda: store.deliveries.receipts("bc-us"), "the delivery is recorded")
     assert records[0].verdict == "cut_off"
 
 
@@ -114,14 +119,16 @@ async def test_a_delivery_in_flight_is_answered_before_the_process_ends(served: 
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
     writer.write(HEAD + headers.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body[:10])
     await writer.drain()
-    await asyncio.sleep(0.1)
+    await eventually(lambda: served.server.server_state.tasks, "the delivery is in flight")
+    [listening] = served.server.servers
     served.server.should_exit = True
-    await asyncio.sleep(0.1)
+    await eventually(lambda: not listening.is_serving(), "the gateway takes no more of them")
     writer.write(body[10:])
-    assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 202 ")
+    assert (await asyncio.wait_for(reader.readline(), PATIENCE)).startswith(b"HTTP/1.1 202 ")
     writer.close()
-    await asyncio.wait_for(asyncio.shield(served.running), 15)
-    assert [record.verdict for record in await store.deliveries.receipts("bc-us")] == ["started"]
+    await stopped(served.running, "the gateway")
+    # A record that was just being written is written again.
+    assert {record.verdict for record in await store.deliveries.receipts("bc-us")} == {"started"}
 
 
 async def test_the_server_leaves_signals_to_its_process(served: Served) -> None:

@@ -36,6 +36,7 @@ class Crew:
     configs: tuple[Path, Path]
     """They differ in the port of the gateway."""
     rhythm: Mapping[str, float] | None
+    patience: float | None
     nursery: Nursery
     orders: list[Order] = field(default_factory=list)
     workers: list[MortalProcess] = field(default_factory=list)
@@ -57,6 +58,8 @@ class Crew:
         options: dict[str, Any] = {"config": str(config), "points": str(config.parent / "points")}
         if self.rhythm is not None:
             options["rhythm"] = dict(self.rhythm)
+        if self.patience is not None:
+            options["patience"] = self.patience
         process = await self.nursery.start(role, self.stack.directory, {**self.stack.environment, **more}, **options)
         self.processes.append(process)
         await process.says(f"{role} is up")
@@ -83,7 +86,7 @@ class Crew:
         """What a webhook leads to, without a gateway."""
         await self.stack.announce(order[1], order[0])
 
-    async def acknowledged(self, *, patience: float = 120.0) -> None:
+    async def acknowledged(self, *, patience: float = 300.0) -> None:
         """Waits until a gateway has taken every delivery."""
 
         def not_delivered() -> list[dict[str, Any]]:
@@ -163,7 +166,9 @@ async def open_crew(
     *,
     store_url: str | None = None,
     rhythm: Mapping[str, float] | None = None,
+    patience: float | None = None,
     requests_per_window: int = 1_000_000,
+    delivery_timeout: float = 30.0,
     adjust: Callable[[Configuration], Configuration] = lambda configuration: configuration,
     edit: Callable[[str], str] = lambda text: text,
     **settings: str,
@@ -171,7 +176,8 @@ async def open_crew(
     """Twins, a store and a namespace; processes are the test's to start.
 
     `settings` replace values of the configuration file and `edit` its text; `requests_per_window` is the shops' own
-    quota.
+    quota, and `delivery_timeout` how many seconds they wait for an answer. `patience`: seconds after which a step whose
+    worker is silent is given to another; few unless given.
     """
     configs = (directory / "connector.toml", directory / "second.toml")
     ports = [write_settings(path, **settings) for path in configs]
@@ -183,13 +189,13 @@ async def open_crew(
             profile,
             requests_per_window=requests_per_window,
             time_scale=0.01,
-            delivery_timeout=5.0,
+            delivery_timeout=delivery_timeout,
             reachable={HOOKS: [f"http://127.0.0.1:{port}" for port in ports]},
         )
         for profile in PROFILES.values()
     )
     async with open_stack(server, directory, store_url=store_url, stores=stores, adjust=adjust) as stack:
-        crew = Crew(stack, configs, rhythm, nursery)
+        crew = Crew(stack, configs, rhythm, patience, nursery)
         try:
             yield crew
         finally:

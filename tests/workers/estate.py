@@ -51,6 +51,7 @@ tenant = "{tenant}"
 environment = "test"
 base_url = "${{MLC_SHOP_URL}}"
 store_hash = "{store_hash}"
+hooks = {{ check_cron = "0 4 1 1 *" }}
 
 [[integrations]]
 id = "{shop}"
@@ -79,6 +80,12 @@ quiet_period = 0.1
 cron = "0 4 1 1 *"
 sweep_cron = "0 5 1 1 *"
 jitter = 0.0
+
+[integrations.loss_count]
+enabled = false
+
+[integrations.alignment]
+enabled = false
 """
 
 

@@ -1,8 +1,9 @@
 """Two workers serve three hundred connections: with fewer pollers than a namespace takes, and without delay."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
-from workers.estate import ShopOf, shops, stores, write_estate
+from workers.estate import SHOPS, TENANTS, ShopOf, shops, stores, write_estate
 from workers.waits import Waits, calibrate, percentile
 
 from activities.collaborators import Collaborators
@@ -38,11 +39,11 @@ LONGEST_WAIT = 1.0
 SLOWER = 10
 """Times as long as bare tasks wait on the same machine, where that is more: then it is busy with other things."""
 CALIBRATIONS = 40
-CALM = LONGEST_WAIT / SLOWER
-"""Seconds that bare tasks wait at most on a machine whose server is fast enough to lose nothing: one that is far too
-busy gives up handing out a task that it has marked as begun, which is tried again when its step's minutes are over."""
-PATIENCE = 120.0
-"""Seconds for the last documents to be posted."""
+ROUNDS = 3
+"""At most."""
+PATIENCE = 900.0
+"""Seconds for the last documents to be posted. A server that is far too busy gives up handing out a task that it has
+marked as begun, which is tried again when its step's minutes are over."""
 
 Note = Callable[[str, object], None]
 
@@ -59,7 +60,7 @@ class Estate:
     async def measured(self) -> list[Metric]:
         """What the workers tell now."""
         found: list[Metric] = []
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60.0) as client:
             for port in self.metrics:
                 answer = await client.get(f"http://127.0.0.1:{port}/metrics")
                 found += text_string_to_metric_families(answer.raise_for_status().text)
@@ -81,20 +82,20 @@ async def worker_command(
 
 
 @pytest.fixture(scope="module")
-async def estate(quick_server: TemporalServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Estate]:
+async def estate(temporal_server: TemporalServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Estate]:
     directory = tmp_path_factory.mktemp("estate")
     config = directory / "connector.toml"
     write_estate(config)
     async with AsyncExitStack() as stack:
-        opened = await stack.enter_async_context(open_stack(quick_server, directory, stores=stores()))
+        opened = await stack.enter_async_context(open_stack(temporal_server, directory, stores=stores()))
         parts = replace(opened.parts, configuration=load(config, opened.environment))
         await set_secrets(parts)
-        metrics = tuple(free_ports(WORKERS))
+        metrics = tuple(free_ports(WORKERS, room=2))  # ours are beside those of Temporal's SDK
         workers: list[MortalProcess] = []
         for number, port in enumerate(metrics):
             log = directory / f"worker-{number}.log"
             workers.append(await stack.enter_async_context(worker_command(config, opened.environment, log, port)))
-            await workers[-1].says("worker is up", patience=400)
+            await workers[-1].says("worker is up", patience=600)
         yield Estate(opened, parts, metrics, tuple(workers))
 
 
@@ -105,7 +106,7 @@ def samples(metrics: list[Metric], name: str) -> Iterator[tuple[dict[str, str], 
                 yield sample.labels, sample.value
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 async def test_two_workers_of_three_hundred_connections_stay_within_the_pollers_of_a_namespace(
     estate: Estate, say: Callable[[str], None], record_property: Note
 ) -> None:
@@ -153,11 +154,45 @@ async def each_queue_is_served(estate: Estate) -> bool:
     return True
 
 
-@pytest.mark.timeout(900)
+@dataclass(frozen=True)
+class Round:
+    """How long tasks waited while an order of every shop was posted; `usual`: bare tasks, before and after."""
+
+    waits: Waits
+    usual: float
+
+    @property
+    def late(self) -> float:
+        return percentile(self.waits.all, 0.99)
+
+    @property
+    def in_time(self) -> bool:
+        return self.late < max(LONGEST_WAIT, SLOWER * self.usual) and self.waits.repeated < TENANTS * SHOPS / 10
+
+
+@pytest.mark.timeout(3600)
 async def test_tasks_of_three_hundred_connections_start_within_a_second(
-    estate: Estate, quick_server: TemporalServer, say: Callable[[str], None], record_property: Note
+    estate: Estate, temporal_server: TemporalServer, say: Callable[[str], None], record_property: Note
 ) -> None:
-    bare = await calibrate(quick_server.address, runs=CALIBRATIONS, a_second=PACE)
+    """What makes tasks wait by itself does so in every round; what the machine does besides comes and goes."""
+    for number in range(ROUNDS):
+        measured = await one_round(estate, temporal_server.address)
+        waits = measured.waits
+        for kind, values in (("workflow tasks", waits.workflow_tasks), ("activities", waits.activities)):
+            median, late = percentile(values, 0.5), percentile(values, 0.99)
+            record_property(f"schedule to start of {kind}, p99, ms, round {number + 1}", round(1000 * late))
+            say(f"\n{len(values)} {kind}: schedule to start p50 {1000 * median:.0f} ms, p99 {1000 * late:.0f} ms")
+        say(f"bare tasks: p99 {1000 * measured.usual:.0f} ms; {waits.repeated} activities tried again")
+        assert len(waits.activities) > TENANTS * SHOPS
+        if measured.in_time:
+            return
+    raise AssertionError(f"in each of {ROUNDS} rounds tasks waited too long, or too many were tried again")
+
+
+async def one_round(estate: Estate, address: str) -> Round:
+    """Posts an order of every shop, found or announced at a pace, between two measurements of bare tasks."""
+    bare = await calibrate(address, runs=CALIBRATIONS, a_second=PACE)
+    began = time.time()
     sold = [(shop, sell(estate, shop)) for shop in shops()]
     for number, (shop, order) in enumerate(sold):
         if number % 3:
@@ -165,20 +200,17 @@ async def test_tasks_of_three_hundred_connections_start_within_a_second(
         else:
             await estate.stack.temporal.get_schedule_handle(names.poll_orders_id(shop.id)).trigger()
         await asyncio.sleep(1 / PACE)
-    posted = await posted_in_time(estate, sold)
-    after = await calibrate(quick_server.address, runs=CALIBRATIONS, a_second=PACE)
+    await all_posted(estate, sold)
+    # One that is asked for while another runs is left out.
+    await eventually(lambda: no_poll_runs(estate.stack.temporal), "polls have ended")
+    after = await calibrate(address, runs=CALIBRATIONS, a_second=PACE)
+    waits = await waits_of_all_tasks(estate.stack.temporal, since=began)
+    return Round(waits, usual=max(percentile(bare.all, 0.99), percentile(after.all, 0.99)))
 
-    waits = await waits_of_all_tasks(estate.stack.temporal)
-    usual = max(percentile(bare.all, 0.99), percentile(after.all, 0.99))
-    for kind, values in (("workflow tasks", waits.workflow_tasks), ("activities", waits.activities)):
-        median, late = percentile(values, 0.5), percentile(values, 0.99)
-        record_property(f"schedule to start of {kind}, p99, ms", round(1000 * late))
-        say(f"\n{len(values)} {kind}: schedule to start p50 {1000 * median:.0f} ms, p99 {1000 * late:.0f} ms")
-    say(f"bare tasks: p99 {1000 * usual:.0f} ms; {waits.repeated} activities tried again; {posted} documents posted")
-    assert posted >= (len(sold) if usual <= CALM else len(sold) / 2)
-    assert percentile(waits.all, 0.99) < max(LONGEST_WAIT, SLOWER * usual)
-    assert len(waits.activities) > len(sold)
-    assert waits.repeated < len(sold) / 10
+
+async def no_poll_runs(client: Client) -> bool:
+    query = f'WorkflowType = "{names.POLL_ORDERS}" AND ExecutionStatus = "Running"'
+    return not [one async for one in client.list_workflows(query)]
 
 
 def sell(estate: Estate, shop: ShopOf) -> int:
@@ -201,26 +233,32 @@ async def announce(estate: Estate, shop: ShopOf, order: int) -> None:
     )
 
 
-async def posted_in_time(estate: Estate, sold: list[tuple[ShopOf, int]]) -> int:
-    """How many orders are posted: all of them, or those that are after some patience."""
+async def all_posted(estate: Estate, sold: list[tuple[ShopOf, int]]) -> None:
+    """Waits until every order is posted; those that are not are told with where they stand."""
     missing = list(sold)
+    states: dict[str, State | None] = {}
 
     async def none_missing() -> bool:
         for shop, order in list(missing):
             document = await estate.parts.store.documents.get(shop.id, "order", str(order))
+            states[f"order {order} ({shop.id})"] = document and document.state
             if document is not None and document.state is State.POSTED:
                 missing.remove((shop, order))
         return not missing
 
-    with suppress(AssertionError):
+    try:
         await eventually(none_missing, "every order is posted", patience=PATIENCE)
-    return len(sold) - len(missing)
+    except AssertionError as error:
+        late = [f"{name}: {state}" for name, state in states.items() if state is not State.POSTED]
+        raise AssertionError(f"{error}; {len(late)} are not: {', '.join(late[:5])}") from None
 
 
-async def waits_of_all_tasks(client: Client) -> Waits:
-    """Of every run in the namespace."""
-    waits = Waits()
+async def waits_of_all_tasks(client: Client, *, since: float) -> Waits:
+    """Of every run in the namespace; of what was scheduled since that second of the epoch."""
+    waits = Waits(since=since)
     async for execution in client.list_workflows(page_size=1000):
+        if execution.close_time is not None and execution.close_time.timestamp() < since:
+            continue
         handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
         waits.read_pending((await handle.describe()).raw_description)
         waits.read((await handle.fetch_history()).events)

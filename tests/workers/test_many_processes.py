@@ -22,7 +22,8 @@ TROUBLE = ("database is locked", "SQLITE_BUSY", "database does not answer", "Tra
 
 @pytest.fixture
 async def crew(quick_server: TemporalServer, nursery: Nursery, store_url: str, tmp_path: Path) -> AsyncIterator[Crew]:
-    async with open_crew(quick_server, nursery, tmp_path, store_url=store_url) as opened:
+    # A step that is late on a busy machine is not to be given up: that is told by the worker that has it.
+    async with open_crew(quick_server, nursery, tmp_path, store_url=store_url, patience=20.0) as opened:
         opened.subscribe()
         await asyncio.gather(
             opened.start_worker(), opened.start_worker(), opened.start_gateway(0), opened.start_gateway(1)
@@ -41,7 +42,7 @@ async def sell(crew: Crew, chance: random.Random, count: int) -> None:
         await asyncio.sleep(chance.uniform(0, 0.05))
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 async def test_orders_at_two_gateways_and_two_workers_are_booked_once(crew: Crew, quick_server: TemporalServer) -> None:
     chance = random.Random(11)
     for connection in PROFILES:
@@ -60,13 +61,12 @@ async def test_orders_at_two_gateways_and_two_workers_are_booked_once(crew: Crew
     finally:
         server.resume()
     await sell(crew, chance, ORDERS // 10)
-    await crew.acknowledged()
-    await crew.posted()
+    await crew.acknowledged(patience=300)
+    await crew.posted(patience=300)
     crew.booked_once()
     await inbox_is_drained(crew)
     await each_answer_has_one_receipt(crew, crew.orders[restarted:])
-    log = crew.logs()
-    assert [words for words in TROUBLE if words in log] == []
+    assert [line for line in crew.logs().splitlines() if any(words in line for words in TROUBLE)] == []
 
 
 async def inbox_is_drained(crew: Crew) -> None:
@@ -77,17 +77,24 @@ async def inbox_is_drained(crew: Crew) -> None:
 
 
 async def each_answer_has_one_receipt(crew: Crew, orders: Iterable[Order]) -> None:
-    """Of deliveries at gateways that were not killed: whichever took it wrote it down, and nobody else."""
+    """Of deliveries at gateways that were not killed: whichever took it wrote it down, and nobody else.
+
+    An attempt whose answer came when the shop no longer waited may have been written down, too.
+    """
     chosen = set(orders)
     for connection in PROFILES:
-        answers: Counter[str] = Counter()
+        answers, attempts = Counter[str](), Counter[str]()
         for one in crew.store(connection).deliveries.log:
             if (connection, one.order_id) in chosen:
                 answers[one.webhook_id] += sum(attempt.status is not None for attempt in one.attempts)
+                attempts[one.webhook_id] += len(one.attempts)
         assert answers
 
-        async def all_written(connection: str = connection, answers: Counter[str] = answers) -> bool:
+        async def all_written(
+            connection: str = connection, answers: Counter[str] = answers, attempts: Counter[str] = attempts
+        ) -> bool:
             receipts = await crew.stack.parts.store.deliveries.receipts(connection, limit=10_000)
-            return Counter(one.delivery_id for one in receipts if one.delivery_id in answers) == answers
+            written = Counter(one.delivery_id for one in receipts if one.delivery_id in answers)
+            return answers <= written <= attempts
 
-        await eventually(all_written, f"receipts of {connection} are those of its answers", patience=20)
+        await eventually(all_written, f"receipts of {connection} are those of its answers")

@@ -21,8 +21,10 @@ QUEUE = "calibration"
 
 @dataclass
 class Waits:
-    """Seconds from scheduled to started, each task once."""
+    """Seconds from scheduled to started, each task once; only of those that were scheduled since a moment."""
 
+    since: float = 0.0
+    """Seconds of the epoch."""
     workflow_tasks: list[float] = field(default_factory=list)
     activities: list[float] = field(default_factory=list)
     repeated: int = 0
@@ -40,31 +42,35 @@ class Waits:
             scheduled[event.event_id] = at
             match event.event_type:
                 case EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
-                    self.workflow_tasks.append(
-                        at - scheduled[event.workflow_task_started_event_attributes.scheduled_event_id]
-                    )
+                    begun = scheduled[event.workflow_task_started_event_attributes.scheduled_event_id]
+                    self._add(self.workflow_tasks, begun, at)
                 case EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
                     lapsed = event.workflow_task_timed_out_event_attributes
                     # Nobody took it from a worker's own queue: it waited as long, and is offered to all anew.
                     if lapsed.timeout_type == TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START:
-                        self.workflow_tasks.append(at - scheduled[lapsed.scheduled_event_id])
+                        self._add(self.workflow_tasks, scheduled[lapsed.scheduled_event_id], at)
                 case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
                     started = event.activity_task_started_event_attributes
+                    begun = scheduled[started.scheduled_event_id]
                     if started.attempt == 1:
-                        self.activities.append(at - scheduled[started.scheduled_event_id])
+                        self._add(self.activities, begun, at)
                     else:
-                        self.repeated += 1
+                        self.repeated += begun >= self.since
 
     def read_pending(self, run: DescribeWorkflowExecutionResponse) -> None:
         """Adds the activities of a run that goes on: its history does not tell yet when they began."""
         for pending in run.pending_activities:
             scheduled = _seconds(pending.scheduled_time)
             if pending.attempt > 1:
-                self.repeated += 1
+                self.repeated += scheduled >= self.since
             elif pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED:
-                self.activities.append(time.time() - scheduled)
+                self._add(self.activities, scheduled, time.time())
             else:
-                self.activities.append(_seconds(pending.last_started_time) - scheduled)
+                self._add(self.activities, scheduled, _seconds(pending.last_started_time))
+
+    def _add(self, to: list[float], scheduled: float, started: float) -> None:
+        if scheduled >= self.since:
+            to.append(started - scheduled)
 
 
 def _seconds(moment: Timestamp) -> float:

@@ -20,7 +20,7 @@ from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import names
-from contracts.flow import Decision, FlowResult, OrderToJournalInput
+from contracts.flow import INPUTS, Decision, DocumentInput, FlowResult
 from contracts.model import Frozen
 from store.keys.keyring import KeyRingError
 
@@ -39,7 +39,7 @@ Model = TypeVar("Model", bound=BaseModel)
 class Decided:
     """A document's run that a person's decision ended."""
 
-    order: OrderToJournalInput
+    document: DocumentInput
     decision: Decision
 
 
@@ -65,7 +65,7 @@ async def decided_runs(client: Client, since: dt.datetime) -> AsyncIterator[Deci
     Raises `RPCError` while Temporal cannot be asked.
     """
     query = (
-        f"WorkflowType='{names.ORDER_TO_JOURNAL}' AND ExecutionStatus='Completed' "
+        f"WorkflowType IN ({', '.join(repr(flow) for flow in names.KINDS)}) AND ExecutionStatus='Completed' "
         f"AND CloseTime >= '{since.astimezone(dt.UTC).isoformat()}'"
     )
     runs: defaultdict[str, list[WorkflowExecution]] = defaultdict(list)
@@ -112,10 +112,11 @@ async def _decision_of(client: Client, events: Sequence[HistoryEvent]) -> Decide
             if completed.outcome.HasField("failure"):
                 accepted.pop(completed.accepted_event_id, None)
     for request in accepted.values():
-        decision = await _decoded(client, request.input.args, Decision)
+        decision = await decoded(client, request.input.args, Decision)
         if decision.kind in ENDING:
-            given = events[0].workflow_execution_started_event_attributes.input
-            return Decided(order=await _decoded(client, given, OrderToJournalInput), decision=decision)
+            started = events[0].workflow_execution_started_event_attributes
+            model = INPUTS[names.KINDS[started.workflow_type.name]]
+            return Decided(document=await decoded(client, started.input, model), decision=decision)
     return None
 
 
@@ -123,11 +124,12 @@ async def _only_settled(client: Client, events: Sequence[HistoryEvent]) -> bool:
     for event in reversed(events):
         if event.HasField("workflow_execution_completed_event_attributes"):
             result = event.workflow_execution_completed_event_attributes.result
-            return bool(SETTLED.match((await _decoded(client, result, FlowResult)).sentence))
+            return bool(SETTLED.match((await decoded(client, result, FlowResult)).sentence))
     return False
 
 
-async def _decoded(client: Client, payloads: Payloads, model: type[Model]) -> Model:
+async def decoded(client: Client, payloads: Payloads, model: type[Model]) -> Model:
+    """The first of them. Raises one of `UNREADABLE`."""
     found: Iterable[object] = await client.data_converter.decode(payloads.payloads, [model])
     value = next(iter(found))
     if not isinstance(value, model):

@@ -22,13 +22,13 @@ from activities.decisions import DECIDED
 from activities.journals.staging import StagingActivities
 from activities.journals.verify import mark_posted
 from activities.receivables.invoices import invoice_reference
-from activities.trail import KIND
 from contracts import names
 from contracts.configuration import Integration
-from contracts.flow import Decision, OrderToJournalInput, Parked, State
+from contracts.flow import Decision, DocumentInput, Parked, State
 from contracts.journal import Problem
 from contracts.model import Frozen
-from contracts.steps import SettleDocument, VerifyJournal
+from contracts.steps.documents import SettleDocument
+from contracts.steps.journals import VerifyJournal
 from runtime.operations.recovering.decided_runs import Decided, Unread, decided_runs
 from store import StoreError, StoreUnavailable
 from store.recovered_creations import ForgottenReview
@@ -54,15 +54,15 @@ async def record_decisions(parts: Collaborators, since: dt.datetime, now: dt.dat
         if isinstance(found, Unread):
             unread.append(found)
             continue
-        integration = _integration(parts, found.order)
+        integration = _integration(parts, found.document)
         if integration is None:
             unread.append(
-                Unread(workflow_id=_workflow_id(found.order), why="its integration is not configured any more")
+                Unread(workflow_id=_workflow_id(found.document), why="its integration is not configured any more")
             )
             continue
         if await _is_on_record(parts, found):
             continue
-        sentence = f"Order {found.order.order_id} ({found.order.connection}): {_told(found.decision)}"
+        sentence = f"{_title(found.document)}: {_told(found.decision)}"
         try:
             await _record(parts, integration, found, now, job)
         except (ApplicationError, StoreError) as refused:
@@ -76,35 +76,37 @@ async def record_decisions(parts: Collaborators, since: dt.datetime, now: dt.dat
     return DecisionsRead(recorded=tuple(recorded), asked_again=tuple(again), unread=tuple(unread))
 
 
-def _integration(parts: Collaborators, order: OrderToJournalInput) -> Integration | None:
-    mine = (one for one in parts.configuration.integrations if one.id == order.integration)
-    return next((one for one in mine if one.source == order.connection), None)
+def _integration(parts: Collaborators, given: DocumentInput) -> Integration | None:
+    mine = (one for one in parts.configuration.integrations if one.id == given.integration)
+    return next((one for one in mine if one.source == given.connection), None)
 
 
 async def _is_on_record(parts: Collaborators, found: Decided) -> bool:
     """Every decision that was carried out has its own event; the backup, or an earlier recovery, brought it."""
     job = names.decision_job(found.decision.id)
-    events = await parts.store.audit.of(found.order.connection, KIND, found.order.order_id)
+    events = await parts.store.audit.of(found.document.connection, found.document.kind, found.document.document_id)
     return any((event.action, event.job) == (DECIDED, job) for event in events)
 
 
 async def _record(parts: Collaborators, integration: Integration, found: Decided, now: dt.datetime, job: str) -> None:
-    order, decision = found.order, found.decision
-    fingerprint = order.parked.fingerprint if order.parked else ""
-    problems = order.parked.problems if order.parked else ()
-    await parts.store.recoveries.reopen(_review(integration, order, fingerprint, problems, now, job))
+    given, decision = found.document, found.decision
+    fingerprint = given.parked.fingerprint if given.parked else ""
+    problems = given.parked.problems if given.parked else ()
+    await parts.store.recoveries.reopen(_review(integration, given, fingerprint, problems, now, job))
     if decision.kind == "skip":
         settled = await StagingActivities(parts).settle_document(
             SettleDocument(
                 integration=integration.id,
-                connection=order.connection,
-                order_id=order.order_id,
+                connection=given.connection,
+                order_id=given.document_id,
+                kind=given.kind,
                 state="skipped",
                 sentence=f"skipped by {decision.who}: {decision.why}",
                 fingerprint=fingerprint,
                 job=names.decision_job(decision.id),
                 who=decision.who,
                 why=decision.why,
+                version=given.parked.version if given.parked else "",
             )
         )
         if settled.standing is not None:
@@ -112,17 +114,21 @@ async def _record(parts: Collaborators, integration: Integration, found: Decided
         return
     wanted = VerifyJournal(
         integration=integration.id,
-        connection=order.connection,
-        order_id=order.order_id,
+        connection=given.connection,
+        order_id=given.document_id,
+        kind=given.kind,
         batch_name=decision.target_id or "",
         fingerprint=fingerprint,
+        version=given.parked.version if given.parked else "",
         who=decision.who,
         why=decision.why,
         decision=decision.id,
     )
     await mark_posted(parts, integration, wanted, _directly, verified_before=True)
+    if given.kind != names.ORDER:
+        return
     # What was read back from Fusion before is the version that the person looked at.
-    reference = invoice_reference(integration, order.order_id)
+    reference = invoice_reference(integration, given.document_id)
     creation = await parts.store.creations.creation(reference)
     if creation is not None and decision.target_id in (creation.target_id, creation.target_number):
         await parts.store.creations.recognised(reference, fingerprint)
@@ -140,7 +146,7 @@ async def _ask_again(
 
     What that one may have sent is not known then, so it counts as sent since the person decided.
     """
-    order, parked = found.order, found.order.parked
+    given, parked = found.document, found.document.parked
     problem = Problem(
         code="decision_lost",
         sentence=f"After a restore a decision could not be recorded again: {sentence.rstrip('.')}.",
@@ -151,27 +157,27 @@ async def _ask_again(
     again = parked or Parked(problems=(), since=now)
     attributes = {
         names.SA_INTEGRATION: integration.id,
-        names.SA_FLOW: names.ORDER_TO_JOURNAL,
-        names.SA_DOCUMENT: order.order_id,
+        names.SA_FLOW: names.FLOWS[given.kind],
+        names.SA_DOCUMENT: given.document_id,
         names.SA_STATE: State.NEEDS_REVIEW.value,
         names.SA_JOB: job,
     }
-    await parts.store.recoveries.park(_review(integration, order, fingerprint, problems, now, job))
-    if await _waits(parts, _workflow_id(order)):
+    await parts.store.recoveries.park(_review(integration, given, fingerprint, problems, now, job))
+    if await _waits(parts, _workflow_id(given)):
         return
     waiting = again.model_copy(update={"problems": problems, "since": now, "remapped": None})
-    open_since = order.open_since or again.since
+    open_since = given.open_since or again.since
     await parts.temporal.start_workflow(
-        names.ORDER_TO_JOURNAL,
-        order.model_copy(update={"job": job, "parked": waiting, "open_since": open_since}),
-        id=_workflow_id(order),
+        names.FLOWS[given.kind],
+        given.model_copy(update={"job": job, "parked": waiting, "open_since": open_since}),
+        id=_workflow_id(given),
         task_queue=names.WORKFLOW_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         search_attributes=TypedSearchAttributes(
             [SearchAttributePair(SearchAttributeKey.for_keyword(name), value) for name, value in attributes.items()]
         ),
-        static_summary=f"Order {order.order_id} of {order.connection}, in review again",
+        static_summary=f"{given.kind.capitalize()} {given.document_id} of {given.connection}, in review again",
     )
 
 
@@ -184,7 +190,7 @@ async def _waits(parts: Collaborators, workflow_id: str) -> bool:
 
 def _review(
     integration: Integration,
-    order: OrderToJournalInput,
+    given: DocumentInput,
     fingerprint: str,
     problems: tuple[Problem, ...],
     now: dt.datetime,
@@ -193,9 +199,9 @@ def _review(
     return ForgottenReview(
         tenant=integration.tenant,
         integration=integration.id,
-        connection=order.connection,
-        kind=KIND,
-        id=order.order_id,
+        connection=given.connection,
+        kind=given.kind,
+        id=given.document_id,
         fingerprint=fingerprint,
         problems=problems,
         job=job,
@@ -203,8 +209,12 @@ def _review(
     )
 
 
-def _workflow_id(order: OrderToJournalInput) -> str:
-    return names.order_to_journal_id(order.connection, order.order_id)
+def _workflow_id(given: DocumentInput) -> str:
+    return names.document_workflow_id(given.kind, given.connection, given.document_id)
+
+
+def _title(given: DocumentInput) -> str:
+    return names.document_title(given.kind, given.connection, given.document_id)
 
 
 def _told(decision: Decision) -> str:

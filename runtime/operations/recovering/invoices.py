@@ -5,71 +5,30 @@ since the backup was made.
 """
 
 import datetime as dt
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
 
 from activities.collaborators import Collaborators
 from activities.posting.subject import DUPLICATE
-from activities.receivables.invoices import PURPOSE, invoice_cross_reference, invoice_key, invoice_reference
+from activities.receivables.invoices import PURPOSE, invoice_key, invoice_reference
 from activities.trail import KIND
 from clients.oracle_fusion.invoice_document import INVOICES
 from clients.oracle_fusion.models import FoundInvoice
 from contracts import names
 from contracts.configuration import Integration
 from contracts.journal import Problem
-from contracts.model import Frozen
 from contracts.receivable import NUMBER_LENGTH, ReferenceHome
+from runtime.operations.recovering.transactions import HASHED, SHORTENED, Several, TransactionsRead, record_all
 from store.recovered_creations import RecoveredCreation
-from store.rows import AuditEvent, PostingKey
-
-AT_ONCE: Final = 200
-"""Invoices that are recorded in one transaction."""
-HASHED: Final = "mlc-"
-"""How a reference begins that was too long (`contracts.names.journal_reference`)."""
-SHORTENED: Final = re.compile(rf"M[A-Z2-7]{{{NUMBER_LENGTH - 1}}}")
-"""How a number looks that is a shortened reference (`contracts.names.short_reference`)."""
 
 
-class Several(Frozen):
-    """More than one document in Fusion carries a reference of ours."""
-
-    reference: str
-    numbers: tuple[str, ...]
-
-    def sentence(self) -> str:
-        return f"{len(self.numbers)} invoices in Fusion carry {self.reference}: {', '.join(self.numbers)}."
-
-
-class InvoicesRead(Frozen):
-    """What was found."""
-
-    read: int = 0
-    """Invoices of ours."""
-    brought_back: tuple[str, ...] = ()
-    """References that the store did not know to be there."""
-    documents: tuple[PostingKey, ...] = ()
-    """Whose those are."""
-    unreadable: tuple[str, ...] = ()
-    """Numbers of invoices that look like ours and tell nobody whose they are."""
-    several: tuple[Several, ...] = ()
-
-
-async def bring_back_invoices(parts: Collaborators, since: dt.datetime, now: dt.datetime, job: str) -> InvoicesRead:
+async def bring_back_invoices(parts: Collaborators, since: dt.datetime, now: dt.datetime, job: str) -> TransactionsRead:
     """Raises `VendorError` while a pod cannot be asked."""
-    found = InvoicesRead()
+    found = TransactionsRead()
     for fusion in parts.fusions:
         mine = [one for one in parts.configuration.integrations if one.fusion == fusion]
         if any(books.receivable for one in mine for books in one.books):
-            of_fusion = await _of_fusion(parts, fusion, mine, since, now, job)
-            found = InvoicesRead(
-                read=found.read + of_fusion.read,
-                brought_back=(*found.brought_back, *of_fusion.brought_back),
-                documents=(*found.documents, *of_fusion.documents),
-                unreadable=(*found.unreadable, *of_fusion.unreadable),
-                several=(*found.several, *of_fusion.several),
-            )
+            found = found.and_also(await _of_fusion(parts, fusion, mine, since, now, job))
     return found
 
 
@@ -80,7 +39,7 @@ async def _of_fusion(
     since: dt.datetime,
     now: dt.datetime,
     job: str,
-) -> InvoicesRead:
+) -> TransactionsRead:
     invoices = await _read(parts, fusion, integrations, since)
     owners = await _Owners.of(parts, fusion, integrations, invoices.values())
     ours: defaultdict[tuple[str, str, str], list[FoundInvoice]] = defaultdict(list)
@@ -94,10 +53,8 @@ async def _of_fusion(
             unreadable.append(invoice.transaction_number)
     recovered = _together(parts, ours, now)
     several = [Several(reference=one.reference, numbers=one.numbers) for one in recovered if one.numbers]
-    brought: list[RecoveredCreation] = []
-    for start in range(0, len(recovered), AT_ONCE):
-        brought += await _record(parts, recovered[start : start + AT_ONCE], now, job)
-    return InvoicesRead(
+    brought = await record_all(parts, recovered, job)
+    return TransactionsRead(
         read=sum(map(len, ours.values())),
         brought_back=tuple(one.reference for one in brought),
         documents=tuple(one.key for one in brought),
@@ -277,36 +234,4 @@ def _several(integration: Integration, document_id: str, reference: str, numbers
             "Credit or delete, in Fusion, those that should not be there, then mark the document as posted with the "
             "number of the one that stays. Nothing is sent meanwhile."
         ),
-    )
-
-
-async def _record(
-    parts: Collaborators, recovered: Sequence[RecoveredCreation], now: dt.datetime, job: str
-) -> tuple[RecoveredCreation, ...]:
-    brought = await parts.store.recoveries.bring_back_creations(recovered, job)
-    for one in brought:
-        integration = parts.configuration.integration(one.key.integration)
-        await parts.store.cross_references.put(
-            invoice_cross_reference(integration, one.key.document_id, one.target_id, at=now)
-        )
-    await parts.store.audit.append([_event(one, job) for one in brought])
-    return brought
-
-
-def _event(found: RecoveredCreation, job: str) -> AuditEvent:
-    return AuditEvent(
-        tenant=found.key.tenant,
-        connection=found.key.connection,
-        kind=found.key.kind,
-        document_id=found.key.document_id,
-        at=found.seen_at,
-        action="recovered",
-        sentence=found.problems[0].sentence if found.problems else found.sentence,
-        details={
-            "reference": found.reference,
-            "target_id": found.target_id,
-            "target_number": found.target_number,
-            **({"numbers": list(found.numbers)} if found.numbers else {}),
-        },
-        job=job,
     )

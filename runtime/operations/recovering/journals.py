@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from activities.collaborators import Collaborators
+from clients.errors import NotFound
 from clients.oracle_fusion.models import FusionJournal
 from contracts import names
 from contracts.configuration import Integration
@@ -15,6 +16,8 @@ from store.rows import AuditEvent, PostingKey
 
 AT_ONCE: Final = 200
 """Journals that are recorded in one transaction."""
+ORDER_OF: Final = re.compile(r"Refund (?P<refund>\S+) of order (?P<order>\S+) \(")
+"""How the description of a refund's journal begins (`contracts.refund.RefundSale.title`)."""
 GROUP: Final = re.compile(r"\d{15}")
 """Group ids: milliseconds times a hundred, so fifteen digits for centuries."""
 
@@ -27,13 +30,15 @@ class JournalsRead:
         self.brought_back: list[str] = []
         self.documents: list[PostingKey] = []
         """Whose those are."""
+        self.unposted: list[RecoveredJournal] = []
+        """Imported, and not posted yet."""
         self.unreadable: list[str] = []
         self.seen: set[tuple[str, str]] = set()
         """Fusion connection and header key: several integrations may book through one journal source."""
 
 
 async def bring_back_journals(parts: Collaborators, since: dt.datetime, now: dt.datetime, job: str) -> JournalsRead:
-    """Raises `VendorError` while a pod cannot be asked."""
+    """Raises `VendorError` while a pod, or the shop of a refund, cannot be asked."""
     found = JournalsRead()
     for integration in parts.configuration.integrations:
         for source in sorted({books.journal_source for books in integration.books}):
@@ -79,6 +84,7 @@ async def _record(parts: Collaborators, batch: Sequence[RecoveredJournal], job: 
     brought = await parts.store.recoveries.bring_back(batch, job)
     found.brought_back += [one.fate.reference for one in brought]
     found.documents += [one.key for one in brought]
+    found.unposted += [one for one in batch if one.fate.kind is FateKind.IMPORTED]
     await parts.store.audit.append([_event(one, job) for one in brought])
 
 
@@ -153,7 +159,23 @@ async def _key_of(parts: Collaborators, integration: Integration, journal: Fusio
         document_id=document_id,
         purpose=purpose,
         ordinal=int(ordinal),
+        parent_id=await _order_of(parts, integration, journal, document_id) if kind == names.REFUND else "",
     )
+
+
+async def _order_of(parts: Collaborators, integration: Integration, journal: FusionJournal, refund_id: str) -> str:
+    """Whose refund it is: a reversal of that order must not take back once more what it took.
+
+    The description says so, unless somebody in Fusion has written another one; then the shop does.
+    """
+    told = ORDER_OF.match(journal.description)
+    if told is not None and told["refund"] == refund_id:
+        return told["order"]
+    try:
+        snapshot, _ = await parts.shops[integration.source].refund(refund_id)
+    except NotFound:
+        return ""
+    return snapshot.refund.order_id
 
 
 def _may_be_ours(journal: FusionJournal) -> bool:

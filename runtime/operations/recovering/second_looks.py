@@ -22,12 +22,13 @@ _log = structlog.stdlib.get_logger(__name__)
 
 async def ask_forgotten_reviews(parts: Collaborators) -> int:
     """Documents whose run waits for a person while the restored store no longer says so; gives how many."""
-    known = {(row.connection, row.id) for row in await parts.store.documents.review_list()}
+    known = {(row.kind, row.connection, row.id) for row in await parts.store.documents.review_list()}
     asked = 0
-    query = f"WorkflowType='{names.ORDER_TO_JOURNAL}' AND ExecutionStatus='Running' AND {names.SA_STATE}='needs_review'"
+    flows = ", ".join(repr(flow) for flow in names.KINDS)
+    query = f"WorkflowType IN ({flows}) AND ExecutionStatus='Running' AND {names.SA_STATE}='needs_review'"
     async for run in parts.temporal.list_workflows(query):
-        _, connection, document_id = run.id.split(":", 2)
-        if (connection, document_id) in known:
+        flow, connection, document_id = run.id.split(":", 2)
+        if (names.KINDS[flow], connection, document_id) in known:
             continue
         integrations = parts.configuration.integrations_of(connection)
         if not integrations:
@@ -51,12 +52,17 @@ async def compare_again(parts: Collaborators, documents: Iterable[PostingKey], j
     One that was cancelled since may have been skipped before the store knew better. What cannot be started now, a poll
     or the sweep starts: the stamps of recovered documents are older than any version.
     """
-    wanted = {(one.connection, one.document_id): one.integration for one in documents}
+    wanted = {(one.kind, one.connection, one.document_id): one.integration for one in documents}
     room = asyncio.Semaphore(AT_ONCE)
 
-    async def start(connection: str, document_id: str, integration: str) -> None:
+    async def start(kind: str, connection: str, document_id: str, integration: str) -> None:
         request = StartRequest(
-            connection=connection, integration=integration, document_id=document_id, job=job, received_at=now
+            flow=names.FLOWS[kind],
+            connection=connection,
+            integration=integration,
+            document_id=document_id,
+            job=job,
+            received_at=now,
         )
         async with room:
             try:

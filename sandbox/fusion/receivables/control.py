@@ -22,6 +22,10 @@ def receivables_control_routes(twin: FusionTwin) -> list[BaseRoute]:
     GET  /_twin/invoices             every invoice with lines and distributions; ?source=, business_unit=, number=,
                                      reference= (number, cross-reference or anything in a flexfield)
     GET  /_twin/invoices/summary     totals per business unit and currency, references that occur more than once
+    GET  /_twin/credit-memos         every credit memo likewise; ?number=
+    GET  /_twin/credit-memos/summary totals per business unit and currency: credited, not applied
+    GET  /_twin/applications         what of credit memos was applied, also what was taken back
+    POST /_twin/applications         {"unapply": 3001000...}: a person takes an application back
     POST /_twin/receivables          any of Receivables' habits, e.g. {"tax_engine": "adds"}
     POST /_twin/customers            {"number": "1006", "enabled": false}
     POST /_twin/transaction-sources  {"name", "business_unit", "numbering": "automatic"}; unknown ones are added
@@ -30,6 +34,10 @@ def receivables_control_routes(twin: FusionTwin) -> list[BaseRoute]:
     return [
         Route("/_twin/invoices", control.invoices, methods=["GET"]),
         Route("/_twin/invoices/summary", control.summary, methods=["GET"]),
+        Route("/_twin/credit-memos", control.credit_memos, methods=["GET"]),
+        Route("/_twin/credit-memos/summary", control.credit_memo_summary, methods=["GET"]),
+        Route("/_twin/applications", control.applications, methods=["GET"]),
+        Route("/_twin/applications", _safely(control.unapply), methods=["POST"]),
         Route("/_twin/receivables", _safely(control.habits), methods=["POST"]),
         Route("/_twin/customers", _safely(control.customers), methods=["POST"]),
         Route("/_twin/transaction-sources", _safely(control.sources), methods=["POST"]),
@@ -80,6 +88,21 @@ class _Control:
 
     async def summary(self, request: Request) -> JSONResponse:
         return JSONResponse(self._twin.receivables.summary())
+
+    async def credit_memos(self, request: Request) -> JSONResponse:
+        number = request.query_params.get("number")
+        memos = self._twin.credit_memos.all()
+        return JSONResponse([each.facts() for each in memos if number in (None, each.number)])
+
+    async def credit_memo_summary(self, request: Request) -> JSONResponse:
+        return JSONResponse(self._twin.credit_memos.summary())
+
+    async def applications(self, request: Request) -> JSONResponse:
+        return JSONResponse([each.facts() for each in self._twin.receivables.applications.all()])
+
+    async def unapply(self, request: Request) -> JSONResponse:
+        wanted = await request.json()
+        return JSONResponse(self._twin.receivables.applications.unapply(int(wanted["unapply"])).facts())
 
     async def habits(self, request: Request) -> JSONResponse:
         habits = self._twin.world.receivables.habits

@@ -11,13 +11,14 @@ from sandbox.fusion.receivables.setup import (
     PaymentTerms,
     ReceivablesSetup,
     TaxRate,
+    TransactionClass,
     TransactionSource,
     TransactionType,
 )
 
 US_UNIT, EU_UNIT = "US Web Sales", "EU Web Sales"
 MANUAL_SOURCE, AUTOMATIC_SOURCE = "ML Connector", "ML Connector Auto"
-INVOICE_TYPE = "Web Invoice"
+INVOICE_TYPE, CREDIT_MEMO_TYPE = "Web Invoice", "Web Credit Memo"
 US_CUSTOMER, EU_CUSTOMER = "1006", "2006"
 """Accounts of the two web stores."""
 SECOND_CUSTOMER = "1007"
@@ -69,16 +70,22 @@ def demo_receivables() -> ReceivablesSetup:
             TransactionSource(MANUAL_SOURCE, unit),
             TransactionSource(AUTOMATIC_SOURCE, unit, "automatic"),
         ]
-        setup.types.append(
+        classes: tuple[tuple[str, TransactionClass], ...] = (
+            (INVOICE_TYPE, "invoice"),
+            (CREDIT_MEMO_TYPE, "credit_memo"),
+        )
+        setup.types += [
             TransactionType(
-                INVOICE_TYPE,
+                name,
                 unit,
                 receivable_account=f"{entity}-000-12100-0000",
                 revenue_account=f"{entity}-000-41900-0000",
                 tax_account=f"{entity}-000-{tax}-0000",
                 freight_account=f"{entity}-000-42100-0000",
+                transaction_class=transaction_class,
             )
-        )
+            for name, transaction_class in classes
+        ]
     return setup
 
 

@@ -31,7 +31,7 @@ class Attribute:
     writable: bool = True
 
 
-def _attributes(kind: Kind, names: str, *, writable: bool = True) -> dict[str, Attribute]:
+def attributes_of(kind: Kind, names: str, *, writable: bool = True) -> dict[str, Attribute]:
     """`Name` or `Name:length`, separated by spaces."""
     found = {}
     for part in names.split():
@@ -41,8 +41,8 @@ def _attributes(kind: Kind, names: str, *, writable: bool = True) -> dict[str, A
 
 
 HEADER = {
-    **_attributes("integer", "CustomerTransactionId BillToPartyId", writable=False),
-    **_attributes(
+    **attributes_of("integer", "CustomerTransactionId BillToPartyId", writable=False),
+    **attributes_of(
         "string",
         "TransactionNumber:20 TransactionSource:50 TransactionType:20 BusinessUnit:240 InvoiceCurrencyCode:15 "
         "ConversionRateType:30 BillToCustomerName:360 BillToCustomerNumber:30 BillToSite:150 BillToContact:360 "
@@ -57,65 +57,65 @@ HEADER = {
         "CreditCardVoiceAuthorizationCode:100 CreditCardErrorCode:80 CreditCardErrorText:240 CardHolderLastName:50 "
         "CardHolderFirstName:40",
     ),
-    **_attributes(
+    **attributes_of(
         "string",
         "DocumentNumber LegalEntityIdentifier AllowCompletion ControlCompletionReason CreatedBy LastUpdatedBy",
         writable=False,
     ),
-    **_attributes("number", "ConversionRate FreightAmount"),
-    **_attributes("number", "EnteredAmount InvoiceBalanceAmount", writable=False),
-    **_attributes(
+    **attributes_of("number", "ConversionRate FreightAmount"),
+    **attributes_of("number", "EnteredAmount InvoiceBalanceAmount", writable=False),
+    **attributes_of(
         "date",
         "TransactionDate AccountingDate BillingDate DueDate ConversionDate PurchaseOrderDate ShipDate "
         "OriginalPrintDate LastPrintDate",
     ),
-    **_attributes("datetime", "CreationDate LastUpdateDate", writable=False),
+    **attributes_of("datetime", "CreationDate LastUpdateDate", writable=False),
 }
 LINE = {
-    **_attributes("integer", "CustomerTransactionLineId", writable=False),
-    **_attributes("integer", "LineNumber AccountingRuleDuration"),
-    **_attributes(
+    **attributes_of("integer", "CustomerTransactionLineId", writable=False),
+    **attributes_of("integer", "LineNumber AccountingRuleDuration"),
+    **attributes_of(
         "string",
         "Description:240 ItemNumber:300 MemoLine:50 UnitOfMeasure:25 TaxClassificationCode:50 "
         "TaxExemptionHandling:80 LineAmountIncludesTax:80 SalesOrder:50 Warehouse:18 AccountingRule:30",
     ),
-    **_attributes("number", "Quantity UnitSellingPrice AllocatedFreightAmount"),
-    **_attributes("number", "LineAmount", writable=False),
-    **_attributes("date", "RuleStartDate RuleEndDate SalesOrderDate"),
-    **_attributes("string", "CreatedBy LastUpdatedBy", writable=False),
-    **_attributes("datetime", "CreationDate LastUpdateDate", writable=False),
+    **attributes_of("number", "Quantity UnitSellingPrice AllocatedFreightAmount"),
+    **attributes_of("number", "LineAmount", writable=False),
+    **attributes_of("date", "RuleStartDate RuleEndDate SalesOrderDate"),
+    **attributes_of("string", "CreatedBy LastUpdatedBy", writable=False),
+    **attributes_of("datetime", "CreationDate LastUpdateDate", writable=False),
 }
 TAX_LINE = {
-    **_attributes("integer", "CustomerTransactionLineId TaxLineNumber", writable=False),
-    **_attributes(
+    **attributes_of("integer", "CustomerTransactionLineId TaxLineNumber", writable=False),
+    **attributes_of(
         "string",
         "TaxRegimeCode:30 Tax:80 TaxStatusCode:30 TaxRateCode:150 TaxJurisdictionCode:30 PlaceOfSupply:80 "
         "TaxInclusiveIndicator:1",
     ),
-    **_attributes("number", "TaxRate TaxAmount"),
-    **_attributes("number", "TaxableAmount", writable=False),
+    **attributes_of("number", "TaxRate TaxAmount"),
+    **attributes_of("number", "TaxableAmount", writable=False),
 }
 DISTRIBUTION = {
-    **_attributes("integer", "DistributionId", writable=False),
-    **_attributes("integer", "InvoiceLineNumber DetailedTaxLineNumber"),
-    **_attributes("string", "AccountClass:80 AccountCombination Comments:240"),
-    **_attributes("number", "Amount AccountedAmount Percent"),
-    **_attributes("string", "CreatedBy LastUpdatedBy", writable=False),
-    **_attributes("datetime", "CreationDate LastUpdateDate", writable=False),
+    **attributes_of("integer", "DistributionId", writable=False),
+    **attributes_of("integer", "InvoiceLineNumber DetailedTaxLineNumber"),
+    **attributes_of("string", "AccountClass:80 AccountCombination Comments:240"),
+    **attributes_of("number", "Amount AccountedAmount Percent"),
+    **attributes_of("string", "CreatedBy LastUpdatedBy", writable=False),
+    **attributes_of("datetime", "CreationDate LastUpdateDate", writable=False),
 }
 INSTALLMENT = {
-    **_attributes("integer", "InstallmentId InstallmentSequenceNumber PaymentDaysLate", writable=False),
-    **_attributes("date", "InstallmentDueDate"),
-    **_attributes("number", "OriginalAmount"),
-    **_attributes(
+    **attributes_of("integer", "InstallmentId InstallmentSequenceNumber PaymentDaysLate", writable=False),
+    **attributes_of("date", "InstallmentDueDate"),
+    **attributes_of("number", "OriginalAmount"),
+    **attributes_of(
         "number",
         "InstallmentBalanceDue AccountedBalanceDue AmountPaid InstallmentAmountAdjusted InstallmentAmountCredited "
         "DisputeAmount",
         writable=False,
     ),
-    **_attributes("date", "DisputeDate", writable=False),
-    **_attributes("string", "InstallmentStatus CreatedBy LastUpdatedBy", writable=False),
-    **_attributes("datetime", "CreationDate LastUpdateDate", writable=False),
+    **attributes_of("date", "DisputeDate", writable=False),
+    **attributes_of("string", "InstallmentStatus CreatedBy LastUpdatedBy", writable=False),
+    **attributes_of("datetime", "CreationDate LastUpdateDate", writable=False),
 }
 
 Read = dict[str, Any]
@@ -125,9 +125,11 @@ Read = dict[str, Any]
 def read_invoice(body: Mapping[str, Any], setup: ReceivablesSetup) -> Read:
     """The posted document. Raises `RestError` 400 as the framework does, before any rule of Receivables is asked."""
     read = read_attributes(body, HEADER, "", (LINES, DISTRIBUTIONS, HEADER_DFF, HEADER_TRANSACTION_DFF))
-    read[LINES] = [_line(each, where, setup) for where, each in _rows(body, LINES, "")]
-    read[DISTRIBUTIONS] = [read_attributes(each, DISTRIBUTION, where) for where, each in _rows(body, DISTRIBUTIONS, "")]
-    _flexfields(
+    read[LINES] = [_line(each, where, setup) for where, each in child_rows(body, LINES, "")]
+    read[DISTRIBUTIONS] = [
+        read_attributes(each, DISTRIBUTION, where) for where, each in child_rows(body, DISTRIBUTIONS, "")
+    ]
+    read_flexfields(
         read, body, "", {HEADER_DFF: setup.header_flexfield, HEADER_TRANSACTION_DFF: setup.transaction_flexfield}
     )
     return read
@@ -135,14 +137,16 @@ def read_invoice(body: Mapping[str, Any], setup: ReceivablesSetup) -> Read:
 
 def _line(body: Mapping[str, Any], where: str, setup: ReceivablesSetup) -> Read:
     read = read_attributes(body, LINE, where, (TAX_LINES, LINE_DFF, LINE_TRANSACTION_DFF))
-    read[TAX_LINES] = [read_attributes(each, TAX_LINE, at) for at, each in _rows(body, TAX_LINES, where)]
-    _flexfields(read, body, where, {LINE_DFF: setup.line_flexfield, LINE_TRANSACTION_DFF: setup.transaction_flexfield})
+    read[TAX_LINES] = [read_attributes(each, TAX_LINE, at) for at, each in child_rows(body, TAX_LINES, where)]
+    read_flexfields(
+        read, body, where, {LINE_DFF: setup.line_flexfield, LINE_TRANSACTION_DFF: setup.transaction_flexfield}
+    )
     return read
 
 
-def _flexfields(read: Read, body: Mapping[str, Any], where: str, fields: Mapping[str, Flexfield]) -> None:
+def read_flexfields(read: Read, body: Mapping[str, Any], where: str, fields: Mapping[str, Flexfield]) -> None:
     for name, flexfield in fields.items():
-        rows = _rows(body, name, where)
+        rows = child_rows(body, name, where)
         if len(rows) > 1:
             raise RestError(400, f"There can be one row of {name} only.", "JBO-25009", f"{where}/{name}")
         for at, row in rows:
@@ -157,7 +161,7 @@ def _flexfields(read: Read, body: Mapping[str, Any], where: str, fields: Mapping
             read[name] = read_attributes(row, attributes, at)
 
 
-def _rows(body: Mapping[str, Any], name: str, where: str) -> list[tuple[str, Mapping[str, Any]]]:
+def child_rows(body: Mapping[str, Any], name: str, where: str) -> list[tuple[str, Mapping[str, Any]]]:
     """Children of a posted row with their places; an absent or null accessor has none."""
     rows = body.get(name)
     if rows is None:

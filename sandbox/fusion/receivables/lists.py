@@ -61,7 +61,7 @@ def _sites(world: World) -> Iterator[dict[str, Any]]:
                     "CustomerName": customer.name,
                     "AccountNumber": customer.number,
                     "AccountDescription": customer.name,
-                    "CustomerAccountId": customer.party_id + 1,
+                    "CustomerAccountId": customer.account_id or customer.party_id + 1,
                     "PartyNumber": str(customer.party_id),
                     "SiteName": site.name,
                     "PrimarySite": "Y" if site.primary else "N",

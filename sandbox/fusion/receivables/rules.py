@@ -26,6 +26,7 @@ from sandbox.fusion.receivables.setup import (
     CustomerSite,
     PaymentTerms,
     ReceivablesSetup,
+    TransactionClass,
     TransactionSource,
     TransactionType,
 )
@@ -69,11 +70,12 @@ class Rules:
         self._world = world
         self._setup: ReceivablesSetup = world.receivables
 
-    def header(self, read: Read, today: date) -> Header:
+    def header(self, read: Read, today: date, transaction_class: TransactionClass = "invoice") -> Header:
         """Raises `RestError` 400 for the first thing that is wrong."""
         status = read.get("InvoiceStatus", "Complete")
         if status != "Complete":
-            detail = "You can only create a complete invoice. You can't create an incomplete or frozen invoice."
+            word = transaction_class.replace("_", " ")
+            detail = f"You can only create a complete {word}. You can't create an incomplete or frozen {word}."
             raise refuse(self._setup, ONLY_COMPLETE, detail, "/InvoiceStatus")
         unit = self._unit(read)
         ledger = self._world.ledger(unit.ledger_id)
@@ -87,7 +89,7 @@ class Rules:
             unit=unit,
             ledger=ledger,
             source=source,
-            type=self._type(read, unit),
+            type=self._type(read, unit, transaction_class),
             number=self._number(read, source),
             customer=customer,
             site=site,
@@ -114,8 +116,8 @@ class Rules:
             raise refuse(self._setup, "AR_BATCH_SOURCE_NOT_FOUND", detail, "/TransactionSource")
         return source
 
-    def _type(self, read: Read, unit: BusinessUnit) -> TransactionType:
-        kind = self._setup.type(read.get("TransactionType", ""), unit.name)
+    def _type(self, read: Read, unit: BusinessUnit, transaction_class: TransactionClass) -> TransactionType:
+        kind = self._setup.type(read.get("TransactionType", ""), unit.name, transaction_class)
         if kind is None:
             detail = "The transaction type you entered doesn't exist."
             raise refuse(self._setup, "AR_TRX_TYPE_NOT_FOUND", detail, "/TransactionType")

@@ -8,6 +8,7 @@ from typing import Literal
 
 Numbering = Literal["manual", "automatic"]
 TaxEngine = Literal["manual", "adds", "ignores", "replaces"]
+TransactionClass = Literal["invoice", "credit_memo"]
 Deletable = Literal["unaccounted", "incomplete", "never"]
 
 
@@ -24,7 +25,7 @@ class TransactionSource:
 
 @dataclass
 class TransactionType:
-    """Class Invoice. Its accounts are what AutoAccounting falls back on."""
+    """Its accounts are what AutoAccounting falls back on."""
 
     name: str
     business_unit: str
@@ -36,6 +37,7 @@ class TransactionType:
     sign: Literal["any", "positive"] = "any"
     """`positive` refuses an invoice whose amount is below zero."""
     active: bool = True
+    transaction_class: TransactionClass = "invoice"
 
 
 @dataclass
@@ -66,6 +68,8 @@ class Customer:
     terms: str
     sites: list[CustomerSite] = field(default_factory=list)
     enabled: bool = True
+    account_id: int | None = None
+    """None: the one after the party's."""
 
 
 @dataclass
@@ -113,6 +117,16 @@ class ReceivablesHabits:
     accounting_delay: float | None = 0.2
     """Seconds until the subledger has accounted a complete invoice; None: never. No resource shows it."""
     deletable: Deletable = "unaccounted"
+    credit_memo_balance: bool = True
+    """Credit memos show what of them is not applied yet."""
+    credit_memo_cross_reference: bool = True
+    """A cross-reference may be sent with a credit memo; else it is refused as read-only."""
+    application_sign: Literal["plus", "minus"] = "plus"
+    """Of the amounts that applications are shown with."""
+    activities_finder: bool = True
+    """The activities of a customer account are found by the finder of that name, else by `q` only."""
+    soap_multipart: bool = False
+    """Answers of the SOAP services come as one part of a multipart message."""
     codes: dict[str, str] = field(default_factory=dict)
     """Codes shown instead of message names, e.g. `{"AR_TRX_NUMBER_DUPLICATE": "AR-855040"}`."""
 
@@ -132,6 +146,8 @@ class ReceivablesSetup:
     """Memo lines and their revenue accounts (None: the transaction type's)."""
     units: tuple[str, ...] = ("Each",)
     warehouses: tuple[str, ...] = ()
+    credit_reasons: tuple[str, ...] = ("Returned goods",)
+    """Values of the lookup of credit memo reasons."""
     header_flexfield: Flexfield = field(default_factory=Flexfield)
     line_flexfield: Flexfield = field(default_factory=Flexfield)
     transaction_flexfield: Flexfield = field(default_factory=Flexfield)
@@ -143,9 +159,12 @@ class ReceivablesSetup:
         found = (each for each in self.sources if (each.name, each.business_unit) == (name, business_unit))
         return next((each for each in found if each.active), None)
 
-    def type(self, name: str, business_unit: str) -> TransactionType | None:
-        """A transaction type that is in use."""
-        found = (each for each in self.types if (each.name, each.business_unit) == (name, business_unit))
+    def type(
+        self, name: str, business_unit: str, transaction_class: TransactionClass = "invoice"
+    ) -> TransactionType | None:
+        """A transaction type of a class that is in use."""
+        wanted = (name, business_unit, transaction_class)
+        found = (each for each in self.types if (each.name, each.business_unit, each.transaction_class) == wanted)
         return next((each for each in found if each.active), None)
 
     def payment_terms(self, name: str) -> PaymentTerms | None:

@@ -13,11 +13,12 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.fusion.receivables.accounting import Accounting, Amounts
+from sandbox.fusion.receivables.applications import Applications
 from sandbox.fusion.receivables.document import DISTRIBUTIONS, HEADER_DFF, HEADER_TRANSACTION_DFF, Read, read_invoice
 from sandbox.fusion.receivables.invoice import Installment, Invoice, InvoiceLine
 from sandbox.fusion.receivables.refusals import DUPLICATE_NUMBER, refuse
 from sandbox.fusion.receivables.rules import Header, Rules
-from sandbox.fusion.receivables.setup import PaymentTerms, TransactionSource
+from sandbox.fusion.receivables.setup import PaymentTerms, TransactionClass, TransactionSource
 from sandbox.fusion.receivables.taxes import rounded
 from sandbox.fusion.world import World
 from sandbox.kit import Agenda, Clock, Faults
@@ -42,6 +43,7 @@ class Subledger:
         self._invoices: dict[int, Invoice] = {}
         self._numbers: set[tuple[str, str, str]] = set()
         self._by_reference: dict[str, list[Invoice]] = {}
+        self.applications = Applications(world, clock, faults, next_id)
 
     def invoices(self) -> list[Invoice]:
         """Every invoice there is, visible or not, in order of creation."""
@@ -67,10 +69,17 @@ class Subledger:
 
     def create(self, body: Mapping[str, Any], path: str = f"/{NAME}") -> Invoice:
         """Take an invoice, with everything Fusion adds to it. Raises `RestError` 400; then nothing has changed."""
+        invoice = self.enter(read_invoice(body, self.world.receivables), path)
+        self._invoices[invoice.id] = invoice
+        for reference in invoice.references():
+            self._by_reference.setdefault(reference, []).append(invoice)
+        self.schedule_accounting(invoice)
+        return invoice
+
+    def enter(self, read: Read, path: str, transaction_class: TransactionClass = "invoice") -> Invoice:
+        """A transaction with its number, which is taken from then on. Raises `RestError` 400; then it is not."""
         now = self._clock.now()
-        setup = self.world.receivables
-        read = read_invoice(body, setup)
-        header = self.rules.header(read, now.date())
+        header = self.rules.header(read, now.date(), transaction_class)
         self._check_number(header.number, header.source)
         lines, sent_taxes = self.rules.lines(read, header, self._next_id)
         amounts = Amounts(
@@ -81,7 +90,7 @@ class Subledger:
             rate=header.conversion.rate or Decimal(1),
             ledger_digits=self.world.currencies[header.ledger.currency],
         )
-        self._check_total(amounts.total, header)
+        self._check_total(amounts.total, header, transaction_class)
         accounting = Accounting(
             self.world, header.ledger, header.type, header.unit.name, header.accounting_date, self._next_id
         )
@@ -89,7 +98,7 @@ class Subledger:
         number = header.number or self._next_number(header.source)
         self._numbers.add((header.source.name, header.source.business_unit, number))
         late = self._faults.take("late_visibility", "POST", path)
-        invoice = Invoice(
+        return Invoice(
             id=self._next_id(),
             number=number,
             source=header.source.name,
@@ -120,11 +129,6 @@ class Subledger:
             visible_from=now + timedelta(seconds=late.seconds if late else 0.0),
             hidden_by_key=late is not None and not late.options.get("by_key", False),
         )
-        self._invoices[invoice.id] = invoice
-        for reference in invoice.references():
-            self._by_reference.setdefault(reference, []).append(invoice)
-        self.schedule_accounting(invoice)
-        return invoice
 
     def _header_freight(self, read: Read, lines: list[InvoiceLine], digits: int) -> Decimal:
         """Freight is a matter of the header or of the lines."""
@@ -134,10 +138,12 @@ class Subledger:
             raise refuse(self.world.receivables, "AR_FREIGHT_LEVELS", detail, "/FreightAmount")
         return freight
 
-    def _check_total(self, total: Decimal, header: Header) -> None:
+    def _check_total(self, total: Decimal, header: Header, transaction_class: TransactionClass) -> None:
         setup = self.world.receivables
         if not total and not setup.habits.zero_total:
-            raise refuse(setup, "AR_ZERO_AMOUNT", "An invoice can't have an amount of zero.", "/EnteredAmount")
+            raise refuse(setup, "AR_ZERO_AMOUNT", "A transaction can't have an amount of zero.", "/EnteredAmount")
+        if total > 0 and transaction_class == "credit_memo":
+            raise refuse(setup, "AR_CREATION_SIGN", "The amount of a credit memo can't be positive.", "/EnteredAmount")
         if total < 0 and header.type.sign == "positive":
             detail = "The amount doesn't fit the sign of the transaction type you entered."
             raise refuse(setup, "AR_CREATION_SIGN", detail, "/TransactionType")
@@ -166,14 +172,15 @@ class Subledger:
             made.append(Installment(self._next_id(), number, day + timedelta(days=days), share))
         return made
 
-    def schedule_accounting(self, invoice: Invoice) -> None:
-        """Let the invoice be accounted after the pod's delay, if it still exists and is complete then."""
+    def schedule_accounting(self, invoice: Invoice, there: Callable[[], bool] | None = None) -> None:
+        """Let a transaction be accounted after the pod's delay, if it still exists and is complete then."""
         delay = self.world.receivables.habits.accounting_delay
         if delay is None:
             return
 
         def account(moment: datetime) -> None:
-            if invoice.id in self._invoices and invoice.status == "Complete" and invoice.accounted is None:
+            exists = there() if there is not None else invoice.id in self._invoices
+            if exists and invoice.status == "Complete" and invoice.accounted is None:
                 invoice.accounted = moment
 
         self._agenda.after(delay, account)

@@ -52,34 +52,34 @@ class ReceivablesInvoices:
         lines = Resource(
             LINES,
             tuple(LINE),
-            lambda invoice: [self._line(invoice, each) for each in invoice.lines],
+            lambda invoice: [self.line(invoice, each) for each in invoice.lines],
             "CustomerTransactionLineId",
-            described=_described(LINE),
+            described=described(LINE),
             children=(
                 Resource(
                     TAX_LINES,
                     tuple(TAX_LINE),
-                    lambda line: [_tax_line(line, each) for each in line.taxes],
+                    lambda line: [tax_line_row(line, each) for each in line.taxes],
                     hash_of=("CustomerTransactionLineId", "TaxLineNumber"),
-                    described=_described(TAX_LINE),
+                    described=described(TAX_LINE),
                 ),
-                self._flexfield(LINE_DFF, "CustomerTrxLineId", setup.line_flexfield),
-                self._flexfield(LINE_TRANSACTION_DFF, "CustomerTrxLineId", setup.transaction_flexfield),
+                self.flexfield(LINE_DFF, "CustomerTrxLineId", setup.line_flexfield),
+                self.flexfield(LINE_TRANSACTION_DFF, "CustomerTrxLineId", setup.transaction_flexfield),
             ),
         )
         distributions = Resource(
             DISTRIBUTIONS,
             tuple(DISTRIBUTION),
-            lambda invoice: [self._distribution(invoice, each) for each in invoice.distributions],
+            lambda invoice: [self.distribution(invoice, each) for each in invoice.distributions],
             "DistributionId",
-            described=_described(DISTRIBUTION),
+            described=described(DISTRIBUTION),
         )
         installments = Resource(
             INSTALLMENTS,
             tuple(INSTALLMENT),
             lambda invoice: [self._installment(invoice, each) for each in invoice.installments],
             "InstallmentId",
-            described=_described(INSTALLMENT, CHANGEABLE_INSTALLMENT),
+            described=described(INSTALLMENT, CHANGEABLE_INSTALLMENT),
             update=self._update_installment,
         )
         return Resource(
@@ -87,16 +87,16 @@ class ReceivablesInvoices:
             tuple(HEADER),
             lambda _: [self.row(each) for each in self._books.visible()],
             "CustomerTransactionId",
-            may_query=self._may_query,
+            may_query=self.may_query,
             nested=self._nested_names(),
             finders={"invoiceSearch": self._search},
-            described=_described(HEADER, CHANGEABLE),
+            described=described(HEADER, CHANGEABLE),
             children=(
                 lines,
                 distributions,
                 installments,
-                self._flexfield(HEADER_DFF, "CustomerTrxId", setup.header_flexfield),
-                self._flexfield(HEADER_TRANSACTION_DFF, "CustomerTrxId", setup.transaction_flexfield),
+                self.flexfield(HEADER_DFF, "CustomerTrxId", setup.header_flexfield),
+                self.flexfield(HEADER_TRANSACTION_DFF, "CustomerTrxId", setup.transaction_flexfield),
             ),
             find=self._find,
             narrow=self._narrow,
@@ -139,7 +139,7 @@ class ReceivablesInvoices:
         rows = [self.row(each) for each in self._books.visible()]
         return [row for row in rows if all(str(row.values[name]) == value for name, value in variables.items())]
 
-    def _may_query(self, attribute: str) -> bool:
+    def may_query(self, attribute: str) -> bool:
         habits = self._books.world.receivables.habits
         if "." in attribute:
             return habits.flexfields_queryable
@@ -155,11 +155,11 @@ class ReceivablesInvoices:
         }
         return tuple(f"{path}.{name}" for path, field in fields.items() for name in (CONTEXT, *field.attributes()))
 
-    def _flexfield(self, name: str, key: str, flexfield: Flexfield) -> Resource:
-        """A flexfield's one row, there only where something was entered."""
+    def flexfield(self, name: str, key: str, flexfield: Flexfield, kept: str = "") -> Resource:
+        """A flexfield's one row, there only where something was entered, and `kept` under this name."""
 
         def rows(owner: Invoice | InvoiceLine) -> list[Entity]:
-            values = owner.flexfields.get(name)
+            values = owner.flexfields.get(kept or name)
             if values is None:
                 return []
             empty = dict.fromkeys(flexfield.attributes())
@@ -182,8 +182,10 @@ class ReceivablesInvoices:
         """The invoice's own attributes; flexfields can be asked for although they are shown by children only."""
         stamp, row = self._rows.get(invoice.id, (None, None))
         if row is None or stamp != invoice.updated:
-            row = Entity(self._header(invoice), invoice, nested=_nested(invoice))
+            row = Entity(self.header(invoice), invoice, nested=nested_values(invoice))
             self._rows[invoice.id] = (invoice.updated, row)
+        if invoice.status == "Complete":
+            row.values["InvoiceBalanceAmount"] = self._books.applications.balance(invoice, shown=True)
         return row
 
     def _who(self, invoice: Invoice) -> dict[str, Any]:
@@ -195,7 +197,7 @@ class ReceivablesInvoices:
             "LastUpdateDate": invoice.updated,
         }
 
-    def _header(self, invoice: Invoice) -> dict[str, Any]:
+    def header(self, invoice: Invoice) -> dict[str, Any]:
         complete = invoice.status == "Complete"
         return {
             **{name: invoice.given.get(name) for name in HEADER},
@@ -225,7 +227,7 @@ class ReceivablesInvoices:
             **self._who(invoice),
         }
 
-    def _line(self, invoice: Invoice, line: InvoiceLine) -> Entity:
+    def line(self, invoice: Invoice, line: InvoiceLine) -> Entity:
         values = {
             **{name: line.given.get(name) for name in LINE},
             "CustomerTransactionLineId": line.id,
@@ -238,7 +240,7 @@ class ReceivablesInvoices:
         }
         return Entity(values, line)
 
-    def _distribution(self, invoice: Invoice, row: Distribution) -> Entity:
+    def distribution(self, invoice: Invoice, row: Distribution) -> Entity:
         values = {
             "DistributionId": row.id,
             "InvoiceLineNumber": row.line_number,
@@ -257,21 +259,25 @@ class ReceivablesInvoices:
         world = self._books.world
         digits = world.currencies[world.ledger(invoice.ledger).currency]
         rate = invoice.conversion_rate or 1
+        balance = self._books.applications.installment_balance(
+            invoice, installment.number, installment.amount, shown=True
+        )
         values = {
             **dict.fromkeys(INSTALLMENT),
             "InstallmentId": installment.id,
             "InstallmentSequenceNumber": installment.number,
             "InstallmentDueDate": installment.due,
             "OriginalAmount": installment.amount,
-            "InstallmentBalanceDue": installment.amount,
-            "AccountedBalanceDue": rounded(installment.amount * rate, digits),
-            "InstallmentStatus": "Open" if installment.amount else "Closed",
+            "InstallmentBalanceDue": balance,
+            "AccountedBalanceDue": rounded(balance * rate, digits),
+            "InstallmentAmountCredited": balance - installment.amount or None,
+            "InstallmentStatus": "Open" if balance else "Closed",
             **self._who(invoice),
         }
         return Entity(values, installment)
 
 
-def _tax_line(line: InvoiceLine, tax: TaxLine) -> Entity:
+def tax_line_row(line: InvoiceLine, tax: TaxLine) -> Entity:
     values = {
         **dict.fromkeys(TAX_LINE),
         "CustomerTransactionLineId": line.id,
@@ -288,7 +294,7 @@ def _tax_line(line: InvoiceLine, tax: TaxLine) -> Entity:
     return Entity(values, tax)
 
 
-def _nested(invoice: Invoice) -> dict[str, tuple[Any, ...]]:
+def nested_values(invoice: Invoice) -> dict[str, tuple[Any, ...]]:
     """Flexfield values by their dotted names; several lines may each have one."""
     found: dict[str, tuple[Any, ...]] = {}
     owners: list[tuple[str, Invoice | InvoiceLine]] = [("", invoice), *((f"{LINES}.", line) for line in invoice.lines)]
@@ -300,7 +306,7 @@ def _nested(invoice: Invoice) -> dict[str, tuple[Any, ...]]:
     return found
 
 
-def _described(attributes: Mapping[str, Attribute], updatable: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
+def described(attributes: Mapping[str, Attribute], updatable: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
     described: dict[str, dict[str, Any]] = {}
     for name, attribute in attributes.items():
         facts: dict[str, Any] = {"type": attribute.kind, "updatable": name in updatable}

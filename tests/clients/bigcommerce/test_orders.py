@@ -145,6 +145,15 @@ async def test_order_whose_totals_never_fit_is_handed_over_as_it_is(shop: Any) -
     assert shop.paths().count("v2/orders/1024") == 2
 
 
+async def test_order_whose_tax_rows_a_refund_lowered_is_read_once(shop: Any) -> None:
+    sold(shop, total_tax="0.8300", payment_status="partially refunded")
+    shop.on("v2/orders/1024/taxes", [{"id": 1, "name": "Tax", "line_amount": "0.4100", "priority_amount": "0.4100"}])
+
+    await shop.client().order(1024)
+
+    assert shop.paths().count("v2/orders/1024") == 1
+
+
 async def test_missing_order_is_not_found(shop: Any) -> None:
     with pytest.raises(NotFound, match="order 1024"):
         await shop.client().order(1024)
@@ -208,6 +217,15 @@ async def test_more_orders_in_one_second_than_fit_a_page_are_all_found(shop: Any
     assert len([row async for row in shop.client(page_size=10).orders_modified(NOON)]) == 35
 
 
+async def test_a_second_whose_pages_repeat_is_an_error_and_no_endless_read(shop: Any) -> None:
+    first = [{"id": number, "date_modified": format_datetime(NOON)} for number in range(1, 11)]
+    shop.on("v2/orders", first)
+
+    with pytest.raises(BadAnswer, match="ignored the page"):
+        _ = [row async for row in shop.client(page_size=10).orders_modified(NOON)]
+    assert len(shop.asked) == 2
+
+
 async def test_poll_asks_with_an_encoded_offset_and_obeys_until(shop: Any) -> None:
     shop.on("v2/orders", Sales(60).answer)
 
@@ -247,6 +265,19 @@ async def test_sweep_by_id_reads_on_from_the_last_id(shop: Any) -> None:
     shop.on("v2/orders", answer)
 
     assert [row.id async for row in shop.client(page_size=10).orders_by_id(7)] == list(range(7, 30))
+
+
+async def test_orders_placed_since_a_day_are_asked_for_and_a_shop_that_ignores_it_is_found_out(shop: Any) -> None:
+    listed = [{"id": 7, "date_modified": format_datetime(NOON), "date_created": format_datetime(NOON)}]
+    shop.on("v2/orders", listed)
+    client = shop.client(page_size=10)
+
+    assert [row.id async for row in client.orders_by_id(1, NOON - timedelta(days=3))] == [7]
+    assert shop.asked[-1].url.params["min_date_created"] == "2026-03-02T12:00:00+00:00"
+    # Hours may be a matter of zones.
+    assert [row.id async for row in client.orders_by_id(1, NOON + timedelta(hours=14))] == [7]
+    with pytest.raises(BadAnswer, match="ignored the filter by date_created"):
+        assert [row async for row in client.orders_by_id(1, NOON + timedelta(days=3))]
 
 
 async def test_every_error_shape_becomes_a_sentence(shop: Any) -> None:
@@ -304,7 +335,7 @@ async def test_rate_limit_says_how_long_to_wait(shop: Any) -> None:
 
 
 async def test_used_up_quota_stops_the_next_call_before_it_is_sent(shop: Any) -> None:
-    headers = {"x-rate-limit-requests-left": "0", "x-rate-limit-time-reset-ms": "25000"}
+    headers = {"x-rate-limit-requests-left": "0", "x-rate-limit-time-reset-ms": "25000000"}
     shop.on("v2/time", lambda request: httpx.Response(200, json={"time": 1}, headers=headers))
     client = shop.client()
     await client.time()

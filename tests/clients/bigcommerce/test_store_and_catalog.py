@@ -118,7 +118,22 @@ async def test_webhook_is_registered_with_its_header_and_read_without_it(shop: A
 
     assert b'"x-secret"' in shop.asked[0].content
     assert made == (await client.hooks())[0]
+    assert made.headers == {"x-secret": "canary"}, "to be compared with what they should be"
     assert "canary" not in repr(made)
+
+
+async def test_webhook_without_headers_has_none(shop: Any) -> None:
+    shop.on("v3/hooks", lambda request: v3([HOOK | {"headers": None}], request))
+    assert [one.headers for one in await shop.client().hooks()] == [{}]
+
+
+async def test_domains_that_get_nothing_are_known_with_their_time(shop: Any) -> None:
+    blocked = [{"destination": "https://hooks.example.test", "time_left": 120, "reasons": [{"count": 101}]}]
+    shop.on("v3/hooks/admin", {"data": {"emails": [], "hooks_list": [], "blocked_domains": blocked}, "meta": {}})
+    (domain,) = (await shop.client().hook_administration()).blocked_domains
+    assert (domain.destination, domain.time_left) == ("https://hooks.example.test", 120)
+    shop.on("v3/hooks/admin", {"data": {"blocked_domains": None}})
+    assert (await shop.client().hook_administration()).blocked_domains == ()
 
 
 async def test_refused_webhook_says_why_and_a_lost_answer_is_in_doubt(shop: Any) -> None:

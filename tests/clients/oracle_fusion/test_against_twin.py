@@ -43,7 +43,7 @@ def connect(twin: FusionTwin, *, secret: str | None = None, **changes: object) -
             "environment": "test",
             "base_url": twin.listener.url,
             "requests_per_minute": 60_000,
-            "timeout": 5.0,
+            "timeout": 600.0,
             "oauth": {
                 "token_url": f"{twin.listener.url}/oauth2/v1/token",
                 "client_id": credentials.client_id,
@@ -96,7 +96,7 @@ async def ids(fusion: FusionClient) -> tuple[LedgerFacts, int, int | str]:
     return ledger, await fusion.data_access_set_id(US_LEDGER), await fusion.journal_source_id(SOURCE)
 
 
-async def submit(fusion: FusionClient, *journals: Journal, group: int = GROUP, deadline: float = 5.0) -> int:
+async def submit(fusion: FusionClient, *journals: Journal, group: int = GROUP, deadline: float = 600.0) -> int:
     ledger, access_set, source = await ids(fusion)
     return await fusion.submit_journal_import(
         journals,

@@ -14,7 +14,7 @@ from contracts.journal import LedgerFacts
 GROUP = 176000000000001
 
 
-async def submit(fusion: FusionClient, journal: Any, ledger: LedgerFacts, deadline: float = 5.0) -> int:
+async def submit(fusion: FusionClient, journal: Any, ledger: LedgerFacts, deadline: float = 600.0) -> int:
     return await fusion.submit_journal_import(
         [journal],
         group_id=GROUP,

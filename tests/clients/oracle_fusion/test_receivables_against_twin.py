@@ -21,6 +21,7 @@ from sandbox.fusion.demo_world import US_LEDGER, demo_world
 from sandbox.fusion.receivables.demo import (
     AUTOMATIC_SOURCE,
     CONTEXT,
+    CREDIT_MEMO_TYPE,
     EU_UNIT,
     INVOICE_TYPE,
     MANUAL_SOURCE,
@@ -59,7 +60,7 @@ async def fusion(twin: FusionTwin) -> AsyncIterator[FusionClient]:
             "environment": "test",
             "base_url": twin.listener.url,
             "requests_per_minute": 60_000,
-            "timeout": 5.0,
+            "timeout": 600.0,
             "oauth": {
                 "token_url": f"{twin.listener.url}/oauth2/v1/token",
                 "client_id": credentials.client_id,
@@ -128,7 +129,7 @@ def invoice(order: int = 1024, home: ReferenceHome = "transaction_number", **cha
 
 
 def soon() -> float:
-    return asyncio.get_running_loop().time() + 5
+    return asyncio.get_running_loop().time() + 600
 
 
 @pytest.mark.parametrize("home", HOMES)
@@ -193,7 +194,7 @@ async def test_a_sources_invoices_are_listed_for_recovery(twin: FusionTwin, fusi
     since = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
     for queryable in ({}, {"TransactionSource": False}, {"CreationDate": False}):
         twin.world.receivables.habits.queryable = dict(queryable)
-        fusion._usable.clear()
+        fusion._invoices._usable.clear()
         found = [one async for one in fusion.invoices_of_source(MANUAL_SOURCE, US_UNIT, since)]
         assert sorted(one.purchase_order for one in found) == [str(order) for order in range(1000, 1060)]
     assert [one async for one in fusion.invoices_of_source(MANUAL_SOURCE, EU_UNIT, since)] == []
@@ -209,7 +210,7 @@ async def test_a_business_units_invoices_are_listed_whatever_their_source(
     since = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
     for queryable in ({}, {"BusinessUnit": False}, {"CreationDate": False}):
         twin.world.receivables.habits.queryable = dict(queryable)
-        fusion._usable.clear()
+        fusion._invoices._usable.clear()
         found = [one async for one in fusion.invoices_of_unit(US_UNIT, since)]
         assert sorted(one.purchase_order for one in found) == ["1000", "1001", "1002"]
     assert [one async for one in fusion.invoices_of_unit(EU_UNIT, since)] == []
@@ -255,7 +256,7 @@ async def test_periods_are_those_of_the_application(fusion: FusionClient) -> Non
 
 async def test_the_setup_is_read_by_name(twin: FusionTwin, fusion: FusionClient) -> None:
     assert await fusion.transaction_sources() == {MANUAL_SOURCE, AUTOMATIC_SOURCE}
-    assert await fusion.transaction_types() == {INVOICE_TYPE}
+    assert await fusion.transaction_types() == {INVOICE_TYPE, CREDIT_MEMO_TYPE}
     assert "IMMEDIATE" in await fusion.payment_terms()
     (site,) = await fusion.bill_to_sites(US_CUSTOMER)
     assert (site.account, site.site, site.primary) == (US_CUSTOMER, "Web Store US Billing", True)

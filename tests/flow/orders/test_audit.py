@@ -11,13 +11,14 @@ from temporalio.client import Client
 from contracts import names
 from contracts.audit import AuditSealed
 from contracts.flow import Decided, Decision, PollInput, State
-from contracts.steps import Polled
-from runtime.temporal.schedules import sync_schedules
+from contracts.steps.orders import Polled
+from runtime.temporal.schedules import schedules, sync_schedules
 from sandbox.bigcommerce import US_SHOP, Shape, draft, statuses
 from store.schema import audit_events, documents, postings
 from store.trail.audit_rows import SEALS_LOST
 
 CLEARANCE = "101-120-41400-1000"
+A_YEAR = 365 * 86_400.0
 JOBS = re.compile(r"^(test|poll-orders:.+|decision:.+)$")
 """What led to the orders of these tests: the tests themselves, a poll, or a decision."""
 
@@ -113,9 +114,12 @@ async def sealed(stack: Stack, *, runs: int) -> AuditSealed:
 
 
 async def paused_schedules(client: Client, stack: Stack) -> None:
-    await sync_schedules(client, stack.configuration)
-    async for one in await client.list_schedules():
-        await client.get_schedule_handle(one.id).pause()
+    """They act when a test says so; the sealing would not by itself for a year."""
+    audit = stack.configuration.audit.model_copy(update={"seal_every": A_YEAR})
+    configuration = stack.configuration.model_copy(update={"audit": audit})
+    await sync_schedules(client, configuration)
+    for name, _ in schedules(configuration):
+        await client.get_schedule_handle(name).pause()
 
 
 async def test_the_schedule_seals_and_tells_when_seals_it_knew_are_gone(stack: Stack) -> None:

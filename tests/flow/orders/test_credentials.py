@@ -29,7 +29,7 @@ SHOP = ("secrets", "set", "bc-us", ACCESS_TOKEN, "--from-env", "VALUE")
 @pytest.fixture
 async def stack(temporal_server: DevServer, tmp_path: Path) -> AsyncIterator[Stack]:
     def adjust(configuration: Configuration) -> Configuration:
-        return with_fusion(configuration, import_timeout=3.0, settle=0.5, journal_import={"status_interval": 0.3})
+        return with_fusion(configuration, import_timeout=10.0, settle=0.5, journal_import={"status_interval": 0.3})
 
     async with open_stack(temporal_server, tmp_path, imports=FAST, adjust=adjust) as opened:
         yield opened

@@ -14,7 +14,7 @@ from contracts.flow import FlowResult, State
 from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, Draft, Shape, StoreSettings, draft, statuses
 from sandbox.bigcommerce.orders import NOT_EVERYDAY
-from sandbox.bigcommerce.shop import Truth
+from sandbox.bigcommerce.truth import Truth
 from sandbox.fusion import Journal
 from sandbox.fusion.demo_world import EU_LEDGER, US_LEDGER
 

@@ -13,7 +13,18 @@ from typing import Any, Final
 
 import pytest
 from replay.stage import patched, with_fusion
-from support.knobs import Row, both, brackets_for_nothing, down, fusion, never_needed, set_right, shop, tight_quota
+from support.knobs import (
+    Row,
+    both,
+    brackets_for_nothing,
+    busy_neighbours,
+    down,
+    fusion,
+    never_needed,
+    set_right,
+    shop,
+    tight_quota,
+)
 from support.proof import (
     booked_once,
     group_in_review,
@@ -130,6 +141,7 @@ ROWS: Final = (
     Row("429 of the shop", shop("rate_limit", retry_after=1, count=1, **ORDER)),
     Row("429 of the shop, without headers", shop("rate_limit", count=1, **LINES)),
     Row("the shop's quota is small", tight_quota, orders=2),
+    Row("other apps use the shop's quota up", busy_neighbours, orders=3),
     Row("the order is visible late", shop("late_visibility", seconds=3.0)),
     Row("empty lists are brackets", brackets_for_nothing),
 )
@@ -156,7 +168,7 @@ async def _carry_out(row: Row, stack: Stack, seed: int) -> None:
         set_right(stack)
         for order_id in orders:
             await retry(stack, names.order_to_journal_id("bc-us", str(order_id)))
-    await posted(stack, orders, patience=150)
+    await posted(stack, orders)
     assert struck() > 0, "it never happened"
     set_right(stack)
     booked_once(stack, orders)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from replay.stage import with_fusion
 from sqlalchemy.engine import URL
+from support.parking import deciding
 from support.postgres import new_database, postgres_server
 from support.proof import (
     CLEARANCE,
@@ -19,12 +20,14 @@ from support.proof import (
     sell,
 )
 from support.receivables import billed, billed_once, no_invoice_twice, worker_with
+from support.refunds import announce_refund, refund_in_state, refund_result, refund_row
 from support.stack import FAST, Stack, journals_of, open_stack
 
 from contracts import names
 from contracts.configuration import Configuration
 from contracts.flow import State
 from runtime.temporal.devserver import DevServer
+from sandbox.bigcommerce import Returned
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +92,21 @@ async def test_a_declined_import_waits_for_a_person_and_is_posted_after_a_retry(
     await posted(stack, orders)
     nothing_left(stack)
     no_journal_twice(stack)
+
+
+async def test_a_person_decides_about_a_refund_of_more_than_was_charged(stack: Stack) -> None:
+    orders = await sell(stack, ordinary(50))
+    await posted(stack, orders)
+    more = stack.shop().truth()[orders[0]].total + 5
+    wanted = Returned("ORDER", orders[0], amount=more)
+    refund = stack.shop().refund(orders[0], items=[wanted], override=(more, more - more), over=True)
+    await announce_refund(stack, refund.id)
+    await refund_in_state(stack, refund.id, State.NEEDS_REVIEW)
+    await deciding(stack, f"bc-us/refund/{refund.id}", "skip")
+    assert (await refund_result(stack, refund.id)).state is State.SKIPPED
+    row = await refund_row(stack, refund.id)
+    assert row is not None
+    assert row.decided_version, "the store keeps what was decided about"
 
 
 async def test_of_two_workers_one_bills_each_order_whatever_becomes_of_its_answers(

@@ -9,7 +9,7 @@ import pytest
 from replay.stage import patched, with_fusion
 from support.knobs import set_right
 from support.proof import group_ids, no_journal_twice, nothing_in_review, nothing_left, ordinary, posted, sell
-from support.stack import FAST, Stack, eventually, open_stack
+from support.stack import FAST, Stack, eventually, open_stack, working
 
 from activities.access import passage
 from activities.access.gates import Pace
@@ -20,7 +20,6 @@ from contracts.flow import State
 from runtime.parts import open_parts
 from runtime.temporal.connect import connect
 from runtime.temporal.devserver import DevServer
-from runtime.worker import run_worker
 from sandbox.bigcommerce import EU_SHOP, Shape, draft
 from sandbox.kit import Twin
 from store.rows import ConnectionHealth, ConnectionState
@@ -36,9 +35,12 @@ ORDER: Final[dict[str, Any]] = {"method": "GET", "path": r"/v2/orders/\d+$"}
 
 
 def _quick(configuration: Configuration) -> Configuration:
-    quick = with_fusion(configuration, import_timeout=3.0, settle=0.5, journal_import={"status_interval": 0.3})
-    hurried = (one.model_copy(update={"timeout": 2.0}) for one in quick.connections)
-    return quick.model_copy(update={"connections": tuple(hurried)})
+    return with_fusion(configuration, import_timeout=10.0, settle=0.5, journal_import={"status_interval": 0.3})
+
+
+def _impatient(configuration: Configuration) -> Configuration:
+    """Answers are not waited for: on a slow machine those of a system that works may be too late as well."""
+    return with_fusion(_quick(configuration), timeout=2.0)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +104,7 @@ async def test_a_shop_that_answers_503_is_asked_once_a_pause_and_not_once_an_ord
     orders = await sell(stack, *baskets(100))
     marked = await is_marked(stack.parts, "bc-us", ConnectionHealth.UNAVAILABLE)
     assert "HTTP 503" in marked.sentence
-    assert calls(stack.shops) - before <= SLOTS
+    assert calls(stack.shops) - before <= SLOTS + PAUSES
     assert await held(stack.shops) <= PAUSES
     assert outage.struck > 0
     await nothing_in_review(stack)
@@ -127,15 +129,23 @@ async def test_fusion_refuses_connections_and_all_are_posted_once_it_is_back(sta
     assert await most_attempts(stack, orders) <= 3
 
 
-async def test_fusion_that_never_answers_in_time_is_an_outage_too(stack: Stack) -> None:
-    stack.fusion.faults.set("latency", seconds=4.0)
-    orders = await sell(stack, *baskets(300, 20))
-    marked = await is_marked(stack.parts, "fusion", ConnectionHealth.UNAVAILABLE)
-    assert "did not answer in time" in marked.sentence
-    assert await held(stack.fusion) <= PAUSES
-    await nothing_in_review(stack)
-    stack.fusion.faults.clear()
-    await posted(stack, orders)
+async def test_fusion_that_never_answers_in_time_is_an_outage_too(
+    temporal_server: DevServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    directory = tmp_path_factory.mktemp("impatient")
+    async with open_stack(temporal_server, directory, imports=FAST, adjust=_impatient) as stack, stack.worker():
+        await posted(stack, await sell(stack, ordinary()))
+        stack.fusion.faults.set("latency", seconds=4.0)
+        orders = await sell(stack, *baskets(300, 20))
+        marked = await is_marked(stack.parts, "fusion", ConnectionHealth.UNAVAILABLE)
+        assert "in time" in marked.sentence
+        assert await held(stack.fusion) <= PAUSES
+        await nothing_in_review(stack)
+        stack.fusion.faults.clear()
+        await posted(stack, orders)
+        no_journal_twice(stack)
+        nothing_left(stack)
+        await nothing_in_review(stack)
 
 
 async def test_fusion_goes_down_in_the_middle_of_everything(stack: Stack) -> None:
@@ -198,14 +208,8 @@ async def test_steps_that_wait_for_hours_cost_an_attempt_each_time_they_have_wai
 async def another_worker(stack: Stack) -> AsyncIterator[Collaborators]:
     """A second worker with clients and gates of its own, as another process has them."""
     client = await connect(stack.configuration.temporal, stack.keys)
-    async with open_parts(stack.configuration, stack.keys, temporal=client) as parts:
-        stop = asyncio.Event()
-        running = asyncio.create_task(run_worker(client, parts, stop, grace=5))
-        try:
-            yield parts
-        finally:
-            stop.set()
-            await running
+    async with open_parts(stack.configuration, stack.keys, temporal=client) as parts, working(client, parts):
+        yield parts
 
 
 async def test_two_workers_each_find_out_for_themselves(stack: Stack) -> None:
@@ -219,7 +223,7 @@ async def test_two_workers_each_find_out_for_themselves(stack: Stack) -> None:
             return not any(parts.gates.of("bc-us").is_open for parts in (stack.parts, other))
 
         await eventually(both_shut, "both workers have noticed")
-        assert calls(stack.shops) - before <= 2 * SLOTS
+        assert calls(stack.shops) - before <= 2 * (SLOTS + PAUSES)
         assert await held(stack.shops) <= 2 * PAUSES
         await nothing_in_review(stack)
         stack.shops.faults.clear()

@@ -1,7 +1,7 @@
 """A served twin with two stores, a client per store, and a receiver for its webhooks."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import httpx
@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from support.still_clock import StillClock
 
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, BigCommerceTwin, StoreSettings
 from sandbox.kit import serve
@@ -34,12 +35,15 @@ class Receiver:
     """A part of the path that always fails."""
     refusals: list[int] = field(default_factory=list)
     got: list[Received] = field(default_factory=list)
+    upon_arrival: Callable[[], object] = lambda: None
+    """Called with each delivery before it is answered."""
 
     def app(self) -> Starlette:
         return Starlette(routes=[Route("/{path:path}", self.take, methods=["POST"])])
 
     async def take(self, request: Request) -> Response:
         self.got.append(Received(dict(request.headers), await request.body(), request.url.path))
+        self.upon_arrival()
         if self.closed and self.closed in request.url.path:
             return Response(status_code=500)
         return Response(status_code=self.refusals.pop(0) if self.refusals else self.status)
@@ -70,7 +74,7 @@ class Us:
         return answer.json()["data"]
 
     async def settled(self) -> None:
-        await self.store.deliveries.idle(10)
+        await self.store.deliveries.idle(600)
 
 
 @pytest.fixture
@@ -89,15 +93,17 @@ async def us() -> AsyncIterator[Us]:
                     reachable={"https://connector.example.com": listening.url},
                 ),
                 StoreSettings(EU_SHOP, access_token="eu-token", requests_per_window=10_000),
-            ]
+            ],
+            clock=StillClock(),
         )
         async with (
             serve(twin) as served,
             httpx.AsyncClient(
                 base_url=f"{served.url}/stores/us1abc",
                 headers={"X-Auth-Token": "us-token", "Accept": "application/json"},
+                timeout=600,
             ) as http,
-            httpx.AsyncClient(base_url=served.url) as control,
+            httpx.AsyncClient(base_url=served.url, timeout=600) as control,
         ):
             yield Us(twin, http, control, receiver)
         await asyncio.sleep(0)

@@ -108,7 +108,7 @@ async def test_refusals_have_the_shape_of_their_version(us) -> None:
 
 async def test_credentials_are_refused_as_text_or_json(us) -> None:
     url = f"{us.control.base_url}/stores/us1abc"
-    async with httpx.AsyncClient() as anyone:
+    async with httpx.AsyncClient(timeout=600) as anyone:
         none = await anyone.get(f"{url}/v2/orders")
         malformed = await anyone.get(f"{url}/v2/orders", headers={"X-Auth-Token": "a b"})
         wrong = await anyone.get(f"{url}/v3/hooks", headers={"X-Auth-Token": "eu-token"})
@@ -147,6 +147,26 @@ async def test_the_quota_is_counted_in_headers_and_refuses_with_the_seconds_to_w
     assert refused.json()[0]["status"] == 429
     us.twin.clock.advance(30)
     assert (await us.http.get("/v2/time")).status_code == 200
+
+
+async def test_other_apps_eat_the_quota_while_nobody_asks_for_anything(us) -> None:
+    async def left() -> int:
+        return int((await us.http.get("/v2/time")).headers["x-rate-limit-requests-left"])
+
+    us.twin.clock.advance(30)
+    us.store.quota.requests = 100
+    assert await left() == 99
+    us.store.quota.others_per_second = 5.0
+    us.twin.clock.advance(10)
+    assert 45 <= await left() <= 48
+    us.twin.clock.advance(10)
+    refused = await us.http.get("/v2/time")
+    assert refused.status_code == 429
+    assert refused.headers["x-rate-limit-requests-left"] == "0"
+    assert 1 <= int(refused.headers["x-retry-after"]) <= 10
+    # The next window was opened by one of them: it does not wait for us.
+    us.twin.clock.advance(24)
+    assert 20 <= await left() <= 31
 
 
 async def test_faults_strike_in_the_vendors_shapes(us) -> None:

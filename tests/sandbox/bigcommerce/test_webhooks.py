@@ -1,6 +1,5 @@
 """Webhooks: who gets them, how they are signed, and everything that goes wrong on the way."""
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -8,6 +7,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from support.stack import eventually
 
 from sandbox.bigcommerce import US_SHOP, Rule, Shape, draft
 from sandbox.bigcommerce.webhooks import LADDER, signature
@@ -150,16 +150,12 @@ async def test_the_exception_hook_hears_of_retries_and_of_the_end(us) -> None:
 
 
 async def test_a_domain_that_mostly_fails_is_blocked_for_a_while(us) -> None:
-    us.store.deliveries.time_scale = 0.05
+    us.store.deliveries.time_scale = 1.0
     await us.hook("store/order/created")
     us.receiver.closed = "/webhooks/"
     for _ in range(110):
         order(us)
-    for _ in range(1000):
-        if us.store.deliveries.blocked("connector.example.com"):
-            break
-        await asyncio.sleep(0.02)
-    assert us.store.deliveries.blocked("connector.example.com")
+    await eventually(lambda: us.store.deliveries.blocked("connector.example.com"), "the domain is blocked")
     assert 100 <= len(us.receiver.got) < 140
 
 
@@ -181,7 +177,7 @@ async def test_hooks_want_https_and_are_seen_only_by_their_account(us) -> None:
 
 
 async def test_a_new_hook_stays_silent_until_it_is_active(us) -> None:
-    us.store.subscriptions._activation_delay = 60
+    us.store.subscriptions.activation_delay = 60
     await us.hook("store/order/created")
     order(us)
     us.twin.clock.advance(61)
@@ -215,9 +211,10 @@ async def test_bad_luck_can_be_ordered_over_http(us) -> None:
 async def test_a_store_is_set_up_over_http(us) -> None:
     settings = "/_twin/stores/us1abc/settings"
     wanted = {"reachable": {"https://a.example.com": "http://127.0.0.1:1"}, "time_scale": 0.5, "requests_per_window": 9}
+    wanted["others_per_second"] = 2.5
     answer = (await us.control.post(settings, json=wanted)).json()
     assert answer.items() >= wanted.items()
-    assert us.store.quota.requests == 9
+    assert (us.store.quota.requests, us.store.quota.others_per_second) == (9, 2.5)
     assert (await us.control.post(settings, json={"color": "red"})).status_code == 400
 
 
@@ -238,14 +235,9 @@ async def test_deliveries_go_to_any_of_several_gateways_behind_one_address(us) -
 async def test_a_retry_is_signed_anew_or_carries_the_first_signature(us, resign: bool) -> None:
     await us.hook("store/order/created")
     us.store.deliveries.resign = resign
-    us.store.deliveries.time_scale = 0.005
     us.receiver.refusals = [500]
+    us.receiver.upon_arrival = lambda: us.twin.clock.advance(600)
     order(us)
-    for _ in range(200):
-        if us.receiver.got:
-            break
-        await asyncio.sleep(0.005)
-    us.twin.clock.advance(600)
     await us.settled()
     first, second = us.receiver.got
     assert (first.headers["webhook-timestamp"] != second.headers["webhook-timestamp"]) is resign
@@ -256,3 +248,73 @@ async def test_no_secret_is_shown(us) -> None:
     assert SECRET not in repr(us.store.settings)
     assert SECRET not in repr(us.store.accounts)
     assert "us-token" not in repr(us.store.accounts)
+
+
+async def test_a_hook_without_events_is_deactivated_after_ninety_days(us) -> None:
+    quiet, busy = await us.hook("store/order/archived"), await us.hook("store/order/created")
+    us.twin.clock.advance(60 * 86400)
+    order(us)
+    us.twin.clock.advance(31 * 86400)
+    listed = {one["id"]: one for one in (await us.http.get("/v3/hooks")).json()["data"]}
+    assert listed[busy["id"]]["is_active"]
+    off = listed[quiet["id"]]
+    assert not off["is_active"]
+    assert off["updated_at"] == quiet["created_at"] + 90 * 86400
+    admin = (await us.http.get("/v3/hooks/admin", params={"is_active": "false"})).json()["data"]
+    assert [(one["id"], one["status"]) for one in admin["hooks_list"]] == [(quiet["id"], "deactivated")]
+    assert (await us.http.put(f"/v3/hooks/{quiet['id']}", json={"is_active": True})).json()["data"]["is_active"]
+    us.twin.clock.advance(89 * 86400)
+    assert (await us.http.get(f"/v3/hooks/{quiet['id']}")).json()["data"]["is_active"]
+
+
+async def test_a_hook_that_is_switched_on_again_needs_a_while_as_well(us) -> None:
+    hook = await us.hook("store/order/created")
+    us.store.subscriptions.activation_delay = 60
+    await us.http.put(f"/v3/hooks/{hook['id']}", json={"is_active": False})
+    await us.http.put(f"/v3/hooks/{hook['id']}", json={"is_active": True})
+    order(us)
+    us.twin.clock.advance(61)
+    heard = order(us)
+    await us.settled()
+    assert [body["data"]["id"] for body in bodies(us)] == [heard.id]
+
+
+async def test_a_blocked_domain_is_shown_and_released_after_three_minutes(us) -> None:
+    us.store.deliveries.time_scale = 0.001
+    await us.hook("store/order/created")
+    us.store.deliveries.block("connector.example.com")
+    order(us)
+    (blocked,) = (await us.http.get("/v3/hooks/admin")).json()["data"]["blocked_domains"]
+    assert blocked["destination"] == "https://connector.example.com"
+    assert blocked["time_left"] == 180
+    assert us.receiver.got == []
+    us.twin.clock.advance(181)
+    assert (await us.http.get("/v3/hooks/admin")).json()["data"]["blocked_domains"] == []
+    await us.settled()
+    assert len(us.receiver.got) == 1, "what was blocked is repeated"
+
+
+async def test_whom_to_tell_is_kept(us) -> None:
+    assert (await us.http.put("/v3/hooks/admin", json={"emails": ["ops@example.com"]})).status_code == 204
+    assert (await us.http.put("/v3/hooks/admin", json={"emails": "ops"})).status_code == 422
+    assert (await us.http.get("/v3/hooks/admin")).json()["data"]["emails"] == ["ops@example.com"]
+
+
+async def test_hooks_are_spoiled_over_http(us) -> None:
+    for scope in ("store/order/created", "store/order/updated", "store/order/archived"):
+        await us.hook(scope, headers={"X-Connector-Secret": "door"})
+    hooks = "/_twin/stores/us1abc/hooks"
+    await us.control.post(f"{hooks}/deactivate", json={"scope": "store/order/created"})
+    await us.control.post(f"{hooks}/delete", json={"scope": "store/order/archived"})
+    await us.control.post(f"{hooks}/block", json={"domain": "connector.example.com", "seconds": 30})
+    told = (await us.control.get(hooks)).json()
+    assert {one["scope"]: one["is_active"] for one in told["hooks"]} == {
+        "store/order/created": False,
+        "store/order/updated": True,
+    }
+    assert told["blocked_domains"] == {"connector.example.com": 30}
+    assert "door" not in str(told)
+    assert (await us.control.post(f"{hooks}/bend")).status_code == 400
+    assert (await us.control.post(f"{hooks}/block")).status_code == 400
+    settings = "/_twin/stores/us1abc/settings"
+    assert (await us.control.post(settings, json={"activation_delay": 60})).json()["activation_delay"] == 60

@@ -12,8 +12,11 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
+from support.held_sleeps import held_sleeps
+from support.stack import eventually
+from support.still_clock import StillClock
 
-from sandbox.kit import Exchange, Listener, Twin, send, serve
+from sandbox.kit import Exchange, Listener, Twin, send, serve, server, wire
 
 
 class Till(Twin):
@@ -23,7 +26,7 @@ class Till(Twin):
 
     def __init__(self) -> None:
         self.payments: list[str] = []
-        super().__init__(seed=7)
+        super().__init__(clock=StillClock(), seed=7)
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -43,7 +46,7 @@ class Till(Twin):
 @pytest.fixture
 async def till() -> AsyncIterator[tuple[Till, Listener, httpx.AsyncClient]]:
     twin = Till()
-    async with serve(twin) as listener, httpx.AsyncClient(base_url=listener.url, timeout=5) as client:
+    async with serve(twin) as listener, httpx.AsyncClient(base_url=listener.url, timeout=60) as client:
         yield twin, listener, client
 
 
@@ -97,23 +100,31 @@ async def test_refusals_leave_no_trace_but_their_status(till: Served, kind: str,
     assert twin.payments == []
 
 
-async def test_a_delayed_commit_happens_after_the_caller_has_given_up(till: Served) -> None:
+async def test_a_delayed_commit_happens_after_the_caller_has_given_up(
+    till: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     twin, _, client = till
+    delays = held_sleeps(monkeypatch, wire)
     twin.faults.set("delayed_commit", count=1, seconds=0.4)
     with pytest.raises(httpx.ReadTimeout):
-        await client.post("/payments", json={"reference": "late"}, timeout=0.1)
+        await client.post("/payments", json={"reference": "late"}, timeout=httpx.Timeout(60, read=0.5))
     assert (await client.get("/payments/late")).status_code == 404
-    await asyncio.sleep(0.5)
+    await eventually(lambda: delays.seconds, "the payment is on its way")
+    assert (delays.seconds, twin.payments) == ([0.4], [])
+    delays.end()
+    await eventually(lambda: twin.payments, "the payment is made")
     assert twin.payments == ["late"]
 
 
-async def test_a_delayed_commit_can_cut_the_caller_off_at_once(till: Served) -> None:
+async def test_a_delayed_commit_can_cut_the_caller_off_at_once(till: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     twin, _, client = till
+    delays = held_sleeps(monkeypatch, wire)
     twin.faults.set("delayed_commit", count=1, seconds=0.2, options={"answer": "cut"})
     with pytest.raises(httpx.RemoteProtocolError):
         await pay(client, "late")
-    assert twin.payments == []
-    await asyncio.sleep(0.3)
+    assert (delays.seconds, twin.payments) == ([0.2], [])
+    delays.end()
+    await eventually(lambda: twin.payments, "the payment is made")
     assert twin.payments == ["late"]
 
 
@@ -182,8 +193,9 @@ async def test_another_process_sets_hooks_and_faults_by_http(till: Served) -> No
     assert (await client.post("/_twin/faults", json={"kind": "error", "sometimes": True})).status_code == 400
 
 
-async def test_a_refused_connection_never_reaches_the_twin(till: Served) -> None:
+async def test_a_refused_connection_never_reaches_the_twin(till: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     twin, listener, client = till
+    closed = held_sleeps(monkeypatch, server)
     listener.refuse()
     with pytest.raises(httpx.ConnectError):
         await pay(client)
@@ -194,19 +206,37 @@ async def test_a_refused_connection_never_reaches_the_twin(till: Served) -> None
         await pay(client)
     with pytest.raises(httpx.ConnectError):
         await pay(client)
-    await asyncio.sleep(0.4)
+    closed.end()
+    await eventually(lambda: is_open(client), "the port is open again")
+    assert closed.seconds == [0.2]
     assert (await pay(client)).status_code == 201
     assert twin.calls.total == 2
 
 
-async def test_an_outage_set_from_outside_closes_the_port_and_ends(till: Served) -> None:
-    _, _, client = till
-    await client.post("/_twin/faults", json={"kind": "outage", "lasts": 0.3, "options": {"mode": "refuse"}})
+async def is_open(client: httpx.AsyncClient) -> bool:
+    try:
+        await client.get("/_twin/faults")
+    except httpx.ConnectError:
+        return False
+    return True
+
+
+async def test_an_outage_set_from_outside_closes_the_port_and_ends(
+    till: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin, _, client = till
+    closed = held_sleeps(monkeypatch, server)
+    await client.post("/_twin/faults", json={"kind": "outage", "lasts": 3600, "options": {"mode": "refuse"}})
     with pytest.raises(httpx.TransportError):
         await pay(client)
     with pytest.raises(httpx.ConnectError):
         await pay(client)
-    await asyncio.sleep(0.5)
+    assert closed.seconds == [3600]
+    # An hour later.
+    for fault in twin.faults:
+        fault.since -= 3600
+    closed.end()
+    await eventually(lambda: is_open(client), "the port is open again")
     assert (await pay(client)).status_code == 201
 
 
@@ -215,7 +245,7 @@ async def test_the_date_header_follows_the_twins_clock(till: Served) -> None:
     before = parsedate_to_datetime((await pay(client)).headers["date"])
     await client.post("/_twin/clock", json={"skew": -3600})
     after = parsedate_to_datetime((await pay(client)).headers["date"])
-    assert 3590 < (before - after).total_seconds() < 3610
+    assert (before - after).total_seconds() == 3600
 
 
 async def test_the_agenda_runs_what_is_due_in_order_when_somebody_looks(till: Served) -> None:

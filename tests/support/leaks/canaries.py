@@ -30,6 +30,20 @@ SHOPPER = Person(
 )
 GUEST = Person("Thimoryx", "Velgantu", "3 Yowlspire Mews", "Kraddenford", "Texas", "76zw8", "United States", "US")
 
+COMPANY = "Frimbolt Ostrevane Trading"
+"""What a registered customer is called as an organization: many a company is a person."""
+
+POD_USER = "ysolde.brackwimble@pods.example"
+"""Who made and changed records in Fusion."""
+
+NOTES: Mapping[str, str] = {
+    "refund's reason": "canary-reason, the shopper Jorvik Ellerbrand is ill",
+    "reason of a refunded item": "canary-item-reason, too wide for Wendeline Ashcombe",
+    "declined message": "canary-declined, the card of Perpetua Holloway has ended",
+    "another app's metafield": "canary-metafield, call Ottoline Fairweather back",
+}
+"""Texts about people, typed or told where money goes back and where other apps keep notes."""
+
 PEOPLE: Mapping[str, str] = {
     "first name": SHOPPER.first_name,
     "last name": SHOPPER.last_name,

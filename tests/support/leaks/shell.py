@@ -34,7 +34,7 @@ class Shell:
         process = self._process
         if process is not None and process.stdin is not None:
             process.stdin.close()
-            await asyncio.wait_for(process.wait(), 30)
+            await asyncio.wait_for(process.wait(), 60)
 
     async def run(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> tuple[int, str]:
         """Exit code and everything the command printed, which is also in `log`."""
@@ -44,7 +44,7 @@ class Shell:
         wish = {"arguments": list(arguments), "environment": dict(environment), "log": str(log)}
         process.stdin.write(json.dumps(wish).encode() + b"\n")
         await process.stdin.drain()
-        answer = await asyncio.wait_for(process.stdout.readline(), 120)
+        answer = await asyncio.wait_for(process.stdout.readline(), 300)
         return int(answer), log.read_text(errors="replace")  # noqa: ASYNC240 -- a few kilobytes
 
 

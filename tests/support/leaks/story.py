@@ -4,7 +4,6 @@ import contextlib
 import datetime as dt
 import json
 import os
-import socket
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -13,12 +12,16 @@ from typing import Any
 
 import httpx
 from sqlalchemy.engine import URL
+from support.leaks import asking, changes, customers
 from support.leaks.canaries import (
+    COMPANY,
     FUSION_SECRET,
     FUSION_WRONG_SECRET,
     GUEST,
     HEADER_SECRET,
+    NOTES,
     PEOPLE,
+    POD_USER,
     SHOP_OLD_SECRET,
     SHOP_SECRET,
     SHOP_TOKEN,
@@ -28,23 +31,25 @@ from support.leaks.canaries import (
     Canaries,
     credentials,
 )
+from support.leaks.settings import configured
 from support.leaks.shell import Shell
+from support.ports import free_ports
 from support.postgres import dump, execute
 from support.processes import MortalProcess, start_command
-from support.stack import FAST, eventually, new_namespace
+from support.stack import PATIENCE, eventually, new_namespace
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from contracts import names
 from contracts.flow import State
-from runtime.demo import __file__ as demo_room
 from runtime.temporal.devserver import DevServer
 from sandbox.bigcommerce import EU_SHOP, US_SHOP, BigCommerceTwin, Shape, Shop, StoreSettings, draft
 from sandbox.bigcommerce.webhooks import signature
 from sandbox.fusion import TOKEN_PATH, FusionTwin
+from sandbox.fusion.records import Record
 from sandbox.kit import Exchange, serve
 from store import KeyRing
 
-CONFIGURATION = Path(demo_room).parent / "connector.toml"
 PATH = "/webhooks/acme/bc-us"
 ENTITY_ACCOUNT = "101-120-41400-1000"
 
@@ -61,31 +66,39 @@ class Story:
     commands: dict[str, bytes] = field(default_factory=dict)
     answers: dict[str, bytes] = field(default_factory=dict)
     served: dict[str, bytes] = field(default_factory=dict)
-    """What the shop told us about orders: full of people."""
+    """What the shop told us about orders and their refunds, and Fusion about its records: full of people."""
+    looks: dict[str, bytes] = field(default_factory=dict)
+    """What commands printed that show records of a pod: the names of firms are among them."""
     order_states: dict[str, str] = field(default_factory=dict)
 
 
 async def tell(server: DevServer, directory: Path, database: URL | None) -> Story:
     """Plays the story on SQLite, or on the PostgreSQL `database`."""
-    teller = _Teller(server, directory, database)
+    teller = Teller(server, directory, database)
     async with teller.stage():
         await teller.sign_in_wrongly()
         await teller.receive_deliveries()
         await teller.post_orders()
+        await customers.keep(teller)
+        await changes.give_back(teller)
+        await changes.edit_and_cancel(teller)
+        await changes.rename_item(teller)
         await teller.break_things()
-        await teller.ask_commands()
+        await asking.everything(teller)
         await teller.collect()
     await teller.read_logs_and_store()
     return teller.story
 
 
-class _Teller:
+class Teller:
     def __init__(self, server: DevServer, directory: Path, database: URL | None) -> None:
         self.server = server
         self.directory = directory
         self.database = database
         self.keys = KeyRing.generate("old").rotate("new")
-        self.story = Story(Canaries({**credentials(self.keys.to_text()), **PEOPLE}))
+        self.story = Story(
+            Canaries({**credentials(self.keys.to_text()), **PEOPLE, **NOTES, "company": COMPANY, "pod user": POD_USER})
+        )
         people = (SHOPPER, replace(GUEST, customer_id=4712))
         us = replace(US_SHOP, people=people)
         self.shops = BigCommerceTwin(
@@ -94,15 +107,17 @@ class _Teller:
                 StoreSettings(EU_SHOP, requests_per_window=100_000),
             )
         )
-        self.shops.hooks.on("answering", self._note_answer, path="/v2/orders", times=None)
+        self.shops.hooks.on("answering", self._note_answer, path="/orders", times=None)
         self.fusion = FusionTwin()
         self.fusion.world.credentials.client_secret = FUSION_SECRET
         self.fusion.hooks.on("answering", self._note_token, path=TOKEN_PATH, times=None)
+        self.fusion.hooks.on("answering", self._note_answer, path="/itemsV2|/hubOrganizations", times=None)
         self.environment: dict[str, str] = {}
         self.temporal: Client
         self.shell: Shell
         self.metrics_ports: tuple[int, int]
         self.gateway = ""
+        self.party: Record
         self._deliveries = 0
 
     @property
@@ -127,7 +142,7 @@ class _Teller:
             shops = await stack.enter_async_context(serve(self.shops))
             self.shell = await stack.enter_async_context(Shell())
             self.temporal = await Client.connect(self.server.address, namespace=namespace)
-            worker_metrics, gateway_metrics, gateway = _free_ports()
+            worker_metrics, gateway_metrics, gateway = free_ports(3, room=2)  # Temporal has metrics of its own
             self.gateway = f"http://127.0.0.1:{gateway}"
             self._configure(gateway)
             self.environment = {
@@ -159,11 +174,8 @@ class _Teller:
             yield
 
     def _configure(self, gateway_port: int) -> None:
-        text = CONFIGURATION.read_text(encoding="utf-8")
-        both = 'store_hash = "us1abc"\nrequests_per_window = 3000\n\n[connections.webhooks]\nmethod = "both"\n'
-        text = text.replace('store_hash = "us1abc"\nrequests_per_window = 3000\n', both)
-        text = text.replace("port = 18080", f"port = {gateway_port}")
-        text = text.replace("flush_after = 10.0\nquiet_period = 1.0", "\n".join(f"{n} = {v}" for n, v in FAST.items()))
+        client_id = self.shops.stores[US_SHOP.store_hash].accounts[0].client_id
+        text = configured(gateway_port, client_id)
         (self.directory / "connector.toml").write_text(text, encoding="utf-8")
 
     def _store_url(self) -> str:
@@ -200,15 +212,19 @@ class _Teller:
         ):
             wrong = ("secrets", "set", connection, name, "--from-env", "CANARY")
             await self.command(*wrong, note="wrong credentials", fails=True, CANARY=value)
-        asked = self.shops.calls.count(path="/v2/store")
         waiting = self.shop.place(draft(Shape.ORDINARY, self.shop.profile, seed=90))
         await self.deliver(waiting.id)
-        await eventually(lambda: self.shops.calls.count(path="/v2/store") > asked, "the shop refused the worker")
+        await eventually(lambda: self._refused("bc-us"), "the shop refused the worker")
         await self.command("secrets", "set", "bc-us", "access_token", "--from-env", "CANARY", CANARY=SHOP_TOKEN)
         stuck = self.shop.place(draft(Shape.ORDINARY, self.shop.profile, seed=91))
         await self.deliver(stuck.id)
-        await eventually(lambda: self.fusion.calls.matching("POST", TOKEN_PATH), "a refused sign-in at Fusion")
+        await eventually(lambda: self._refused("fusion"), "Fusion refused the worker")
         await self.command("secrets", "set", "fusion", "client_secret", "--from-env", "CANARY", CANARY=FUSION_SECRET)
+
+    def _refused(self, connection: str) -> bool:
+        """Whether the worker was, whichever of its steps asked first: the others only wait then."""
+        signs = (b'"connection is refused"', f'"connection": "{connection}"'.encode())
+        return any(all(sign in line for sign in signs) for line in self._log().splitlines())
 
     async def receive_deliveries(self) -> None:
         """Genuine ones with the new and the old secret, and everything a stranger tries."""
@@ -283,24 +299,6 @@ class _Teller:
             connection.execute(sql)
             connection.commit()
 
-    async def ask_commands(self) -> None:
-        """Everything an operator looks at. `audit show --payload` is left out: showing the original is its purpose."""
-        decision = ("review", "skip", f"bc-us/{self.refused}", "--who", "dana", "--why", "told so")
-        for arguments in (
-            ("check",),
-            ("connections", "test"),
-            ("connections", "list"),
-            ("secrets", "list"),
-            ("status",),
-            ("status", "--json"),
-            ("audit", "show", str(self.refused)),
-            ("audit", "show", str(self.refused), "--json"),
-            ("review", "list"),
-            ("reconcile",),
-            decision,
-        ):
-            await self.command(*arguments, fails=None)
-
     # Traces
 
     async def collect(self) -> None:
@@ -317,7 +315,7 @@ class _Teller:
         async for listed in await client.list_schedules():
             schedule = await client.get_schedule_handle(listed.id).describe()
             kept[f"schedule {listed.id}"] = schedule.raw_description.SerializeToString()
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
             for port in self.metrics_ports:
                 for served in (port, port + 1):
                     answer = await http.get(f"http://127.0.0.1:{served}/metrics")
@@ -338,14 +336,22 @@ class _Teller:
 
     # Moves
 
-    async def ended(self, order_id: int, state: State) -> None:
-        handle = self.temporal.get_workflow_handle(names.order_to_journal_id("bc-us", str(order_id)))
+    async def ended(self, number: int, state: State, *, kind: str = names.ORDER) -> None:
+        handle = self.temporal.get_workflow_handle(names.document_workflow_id(kind, "bc-us", str(number)))
 
         async def stands() -> bool:
-            description = await handle.describe()
+            try:
+                description = await handle.describe()
+            except RPCError:  # not started yet
+                return False
             return description.search_attributes.get(names.SA_STATE) == [state.value]
 
-        await eventually(stands, f"order {order_id} is {state}")
+        await eventually(stands, f"{kind} {number} is {state}")
+
+    async def announce(self, scope: str, data: Any) -> None:
+        """A genuine delivery of the American shop."""
+        document = {"scope": scope, "data": data, "producer": f"stores/{US_SHOP.store_hash}"}
+        assert await self.post(json.dumps(document).encode()) == 202
 
     async def deliver(self, order_id: int) -> None:
         assert await self.post(self._body(order_id)) == 202
@@ -373,7 +379,7 @@ class _Teller:
         """One delivery; the answer is a trace as well."""
         self._deliveries += 1
         signed = signature(secret, f"msg_{self._deliveries}", at or dt.datetime.now(dt.UTC), body)
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
             answer = await http.post(
                 f"{self.gateway}{path}",
                 content=body,
@@ -382,22 +388,21 @@ class _Teller:
         self.story.answers[f"answer {self._deliveries}"] = answer.content + str(answer.headers).encode()
         return answer.status_code
 
-    async def command(self, *arguments: str, note: str = "", fails: bool | None = False, **environment: str) -> None:
+    async def command(
+        self,
+        *arguments: str,
+        note: str = "",
+        fails: bool | None = False,
+        kept: dict[str, bytes] | None = None,
+        **environment: str,
+    ) -> None:
         """`ml-connector ARGUMENTS`; keeps what it prints. `fails` None: either way is fine."""
+        kept = self.story.commands if kept is None else kept
         label = " ".join((*arguments, note)).strip()
-        log = self.directory / f"command-{len(self.story.commands)}.out"
+        number = len(self.story.commands) + len(self.story.looks)
+        log = self.directory / f"command-{number}.out"
         code, text = await self.shell.run(arguments, {**self.environment, **environment}, log)
         assert fails is None or bool(code) is fails, f"{label}: exit code {code}\n{text}"
+        assert "Usage: " not in text, f"{label} is no command:\n{text}"
         assert "Traceback" not in text, f"{label} crashed:\n{text}"
-        self.story.commands[f"{len(self.story.commands)}: {label}"] = text.encode()
-
-
-def _free_ports() -> tuple[int, int, int]:
-    """Two ports with a free one after each, for metrics, and one more."""
-
-    def free() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    return free(), free(), free()
+        kept[f"{number}: {label}"] = text.encode()

@@ -1,0 +1,1 @@
+"""Records that two systems have, brought to agree."""

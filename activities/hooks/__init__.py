@@ -1,0 +1,1 @@
+"""Webhooks of the shops: registered, watched, switched on again, and what they missed read by poll."""

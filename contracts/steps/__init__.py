@@ -1,0 +1,1 @@
+"""Inputs and outputs of activities: one model in, one model out, so fields can be added compatibly."""

@@ -1,0 +1,1 @@
+"""Items, parties and customer accounts of the simulated pod."""
