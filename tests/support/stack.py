@@ -33,6 +33,7 @@ from sandbox.kit import Listener, serve
 from store import KeyRing
 
 from .topology import TemporalServer, store_beside
+from .whatever_stands import whatever_stands
 
 DEMO_CONFIGURATION = Path(__file__).parents[2] / "runtime" / "demo" / "connector.toml"
 PATIENCE = 180.0
@@ -58,6 +59,9 @@ UNANSWERED: Final = frozenset(
 """Answers to a query of whose workflow nobody has worked lately."""
 
 T = TypeVar("T")
+
+_OPEN: Final[list["Stack"]] = []
+"""Of which a condition that does not come true tells where they stand."""
 
 
 @dataclass
@@ -183,7 +187,8 @@ async def eventually(condition: Callable[[], Any], what: str, *, patience: float
         if found:
             return found
         if asyncio.get_running_loop().time() > gives_up_at:
-            raise AssertionError(f"not within {patience:.0f} s: {what}")
+            stands = await whatever_stands(stack.temporal for stack in _OPEN)
+            raise AssertionError(f"not within {patience:.0f} s: {what}\n{stands}")
         await asyncio.sleep(0.05)
 
 
@@ -260,7 +265,7 @@ async def open_stack(
         temporal = await connect(configuration.temporal, keys)
         parts = await stack.enter_async_context(open_parts(configuration, keys, temporal=temporal, migrate=True))
         await set_secrets(parts)
-        yield Stack(
+        opened = Stack(
             configuration=configuration,
             environment=environment,
             keys=keys,
@@ -273,6 +278,9 @@ async def open_stack(
             directory=directory,
             _stack=stack,
         )
+        _OPEN.append(opened)
+        stack.callback(_OPEN.remove, opened)
+        yield opened
 
 
 async def set_secrets(parts: Collaborators) -> None:

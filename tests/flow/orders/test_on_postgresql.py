@@ -41,7 +41,7 @@ async def stack(
     temporal_server: DevServer, database_server: URL, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stack]:
     def adjust(configuration: Configuration) -> Configuration:
-        return with_fusion(configuration, import_timeout=3.0, settle=0.5, journal_import={"status_interval": 0.1})
+        return with_fusion(configuration, import_timeout=15.0, settle=0.5, journal_import={"status_interval": 0.1})
 
     async with new_database(database_server) as database:
         url = database.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
@@ -113,7 +113,7 @@ async def test_of_two_workers_one_bills_each_order_whatever_becomes_of_its_answe
     temporal_server: DevServer, database_server: URL, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     def adjust(configuration: Configuration) -> Configuration:
-        return with_fusion(billed(configuration), create_timeout=2.0, settle=0.5)
+        return with_fusion(billed(configuration), create_timeout=15.0, settle=0.5)
 
     async with new_database(database_server) as database:
         url = database.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
