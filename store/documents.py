@@ -1,24 +1,23 @@
 """Source documents: how the newest version that was fetched ended, or where it waits."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, and_, bindparam, case, exists, func, not_, or_, select, update
+from sqlalchemy import Connection, and_, case, func, not_, or_, select
 
 from contracts import names
 from contracts.flow import State
 from contracts.journal import Problem
 from store.engine.database import Database, insert_into
 from store.reviews import ReviewedDocuments, document_of
-from store.rows import AuditEvent, DocumentRow, PostingState
-from store.schema import HAS_PARENT, documents, postings
+from store.rows import AuditEvent, DocumentRow
+from store.schema import HAS_PARENT, documents
 from store.trail.audit import Audit
 from store.turns import Turn, Turns
 
 _CHUNK: Final = 500
-_ON_THEIR_WAY: Final = (PostingState.STAGED, PostingState.GROUPED, PostingState.IMPORTED)
 _REPLACED: Final = (
     "tenant",
     "integration",
@@ -102,45 +101,6 @@ class Documents(ReviewedDocuments):
             getattr(row, name) == getattr(document, name)
             for name in ("state", "reason", "fingerprint", "job", "decided_by")
         )
-
-    async def settle_waiting(
-        self, documents_told: Sequence[tuple[str, str, str, str]], *, state: State, at: dt.datetime
-    ) -> None:
-        """Move documents that wait for their import, given as (connection, kind, id, sentence), to `state`.
-
-        One that was edited meanwhile, or went to review, is no longer waiting and keeps its row; so does one that waits
-        for a later journal, because whoever tells of an earlier one may be late.
-        """
-        values = [
-            {"of": connection, "of_kind": kind, "of_id": document_id, "told": sentence}
-            for connection, kind, document_id, sentence in sorted(documents_told)
-        ]
-        if not values:
-            return
-        statement = (
-            update(documents)
-            .where(
-                documents.c.connection == bindparam("of"),
-                documents.c.kind == bindparam("of_kind"),
-                documents.c.id == bindparam("of_id"),
-                documents.c.state == State.WAITING_IMPORT,
-                not_(
-                    exists().where(
-                        postings.c.connection == documents.c.connection,
-                        postings.c.kind == documents.c.kind,
-                        postings.c.document_id == documents.c.id,
-                        # Many rows at once take no lists.
-                        or_(*(postings.c.state == one for one in _ON_THEIR_WAY)),
-                    )
-                ),
-            )
-            .values(state=state, reason=bindparam("told"), at=at)
-        )
-
-        def unit(connection: Connection) -> None:
-            connection.execute(statement, values)
-
-        await self._database.write(unit)
 
     async def settled(
         self,

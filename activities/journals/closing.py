@@ -19,6 +19,7 @@ from contracts import names
 from contracts.flow import State
 from contracts.journal import FateKind, JournalFate
 from contracts.steps.groups import ClosedGroup, CloseGroup, GroupStep, ReviewGroup, TellDocuments
+from store.arrivals import Arrival
 from store.rows import AuditEvent, GroupState, Member, PostingKey
 
 GROUP: Final = "journal_group"
@@ -52,10 +53,13 @@ class ClosingActivities:
             group = await groups.group(step.group_id)
             fates = [JournalFate.model_validate(fate) for fate in group.evidence.get(FATES, ())]
         job = names.decision_job(wanted.decision) if wanted.decision else ""
-        recorded = await groups.record_fates(
-            step.group_id, fates, now, events=fate_events(self._parts, members, fates, job=job)
+        await groups.record_fates(
+            step.group_id,
+            fates,
+            now,
+            arrivals=arrivals(members, fates),
+            events=fate_events(self._parts, members, fates, job=job),
         )
-        await settle_documents(self._parts, members, recorded.applied)
         await self._tell_orders(step)
         closed = await self._counts(step)
         if (await self._parts.store.journals.pending(step.fusion, step.ledger, step.source)).count:
@@ -182,25 +186,25 @@ def fate_events(
     }
 
 
-async def settle_documents(parts: Collaborators, members: Sequence[Member], fates: Sequence[JournalFate]) -> None:
-    """The documents of posted and refused journals."""
-    by_reference = {member.reference: member for member in members}
-    now = parts.clock()
-    told: dict[State, list[tuple[str, str, str, str]]] = {
-        State.POSTED: [],
-        State.REVERSED: [],
-        State.NEEDS_REVIEW: [],
-    }
+def arrivals(members: Sequence[Member], fates: Sequence[JournalFate]) -> dict[str, Arrival]:
+    """Where the documents of posted and refused journals come to stand, by reference.
+
+    Of a refused one its own workflow decides what to do; should that be gone, the document is not forgotten.
+    """
+    by_reference = {member.reference: member.key for member in members}
+    found: dict[str, Arrival] = {}
     for fate in fates:
-        key = by_reference[fate.reference].key
-        if fate.kind is FateKind.POSTED:
-            state = posted_state(key.purpose)
-            told[state].append((key.connection, key.kind, key.document_id, _sentence(fate)))
-        elif fate.kind is FateKind.REFUSED:
-            # Its own workflow decides what to do; should that be gone, the document is not forgotten.
-            told[State.NEEDS_REVIEW].append((key.connection, key.kind, key.document_id, _sentence(fate)))
-    for state, documents in told.items():
-        await parts.store.documents.settle_waiting(documents, state=state, at=now)
+        key = by_reference.get(fate.reference)
+        if key is None or fate.kind not in (FateKind.POSTED, FateKind.REFUSED):
+            continue
+        found[fate.reference] = Arrival(
+            connection=key.connection,
+            kind=key.kind,
+            document_id=key.document_id,
+            state=posted_state(key.purpose) if fate.kind is FateKind.POSTED else State.NEEDS_REVIEW,
+            sentence=_sentence(fate),
+        )
+    return found
 
 
 def _workflow_of(key: PostingKey) -> str:

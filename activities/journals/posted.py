@@ -10,7 +10,7 @@ from temporalio import activity
 from activities.access.passage import pass_gate
 from activities.collaborators import Collaborators
 from activities.heartbeat import beating
-from activities.journals.closing import fate_events, settle_documents
+from activities.journals.closing import arrivals, fate_events
 from activities.journals.importing import document
 from activities.journals.ledgers import fate_of, ledger_of
 from activities.refunds.telling import tell_related
@@ -67,9 +67,12 @@ class PostedActivities:
             if journal.posted and journal.reference in waiting
         ]
         recorded = await groups.record_fates(
-            step.group_id, posted, now, events=fate_events(self._parts, members, posted)
+            step.group_id,
+            posted,
+            now,
+            arrivals=arrivals(members, posted),
+            events=fate_events(self._parts, members, posted),
         )
-        await settle_documents(self._parts, members, recorded.applied)
         if len(posted) < len(waiting):
             done = {fate.reference for fate in recorded.applied}
             await tell_related(self._parts, (one.key for one in members if one.reference in done), job_of(""))

@@ -78,8 +78,9 @@ class StagingActivities:
             await self._record_staged(integration, wanted, new=staged.outcome == "staged")
         if staged.outcome in ("staged", "unchanged", "in_group"):
             await wake_groups(self._parts, integration, wanted.journal.ledger, wanted.journal.journal_source)
+        # Also what was staged just now: it may have been posted before the document's row said that it waits for that.
         fate = staged.fate if staged.outcome == "fated" else await journals.fate(wanted.journal.reference)
-        if staged.outcome in ("fated", "unchanged") and fate and fate.kind is FateKind.POSTED:
+        if staged.outcome in ("fated", "staged", "unchanged") and fate and fate.kind is FateKind.POSTED:
             await self._settle(integration, wanted, posted_state(wanted.purpose), posted_sentence(fate))
         return staged
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from contracts.journal import Journal, JournalFate
+from store.arrivals import Arrival, arrive
 from store.engine.database import Database, StoreError, insert_into
 from store.keys.vault import Vault
 from store.outbox.fates import GroupUnknown, apply_fates, close_when_known
@@ -269,20 +270,23 @@ class Groups:
         fates: Sequence[JournalFate],
         now: dt.datetime,
         *,
+        arrivals: Mapping[str, Arrival] | None = None,
         events: Mapping[str, AuditEvent] | None = None,
     ) -> Recorded:
         """Write what became of the members, and close the group when all is known. Safe to repeat.
 
         Refused journals leave the group; those to retry leave it and wait for the next one. A fate of a journal that
-        has left, or that contradicts what is in the ledger, is ignored. `events`, by reference, are added for the fates
-        that were new. Raises `GroupInFlight`, `GroupUnknown`.
+        has left, or that contradicts what is in the ledger, is ignored. Of the fates that were new, `arrivals`, by
+        reference, are where their documents come to stand, and `events` are told. Raises `GroupInFlight`,
+        `GroupUnknown`.
         """
-        told = events or {}
+        stand, told = arrivals or {}, events or {}
 
         def unit(connection: Connection) -> Recorded:
             recorded = apply_fates(connection, group_id, fates, now)
-            applied = [told[fate.reference] for fate in recorded.applied if fate.reference in told]
-            self._audit.within(applied)(connection)
+            new = [fate.reference for fate in recorded.applied]
+            arrive(connection, [stand[one] for one in new if one in stand], now)
+            self._audit.within([told[one] for one in new if one in told])(connection)
             return recorded
 
         return await self._database.write(unit)

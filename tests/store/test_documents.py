@@ -1,10 +1,9 @@
 import datetime as dt
 
 from contracts.flow import State
-from contracts.journal import FateKind, Problem
+from contracts.journal import Problem
 from store import Store
 from store.rows import DocumentRow
-from tests.store.conftest import Desk
 
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 BEFORE, AFTER = NOW - dt.timedelta(seconds=1), NOW + dt.timedelta(seconds=1)
@@ -66,45 +65,6 @@ async def test_review_lists_what_waits_for_a_person(store: Store, fresh: str) ->
     assert "1" in [one.id for one in await store.documents.review_list() if one.connection == fresh]
     assert await store.documents.counts_by_state(f"of-{fresh}") == {State.NEEDS_REVIEW: 1, State.POSTED: 1}
     assert (await store.documents.counts_by_state())[State.NEEDS_REVIEW] >= 1
-
-
-async def test_posting_settles_only_documents_that_still_wait_for_it(store: Store, fresh: str) -> None:
-    await store.documents.settle(_document(fresh, "1", State.WAITING_IMPORT))
-    await store.documents.settle(_document(fresh, "2", State.NEEDS_REVIEW))
-    told = [(fresh, "order", "2", "posted as J-2"), (fresh, "order", "1", "posted as J-1b")]
-    await store.documents.settle_waiting(told, state=State.POSTED, at=AFTER)
-    await store.documents.settle_waiting([], state=State.POSTED, at=AFTER)
-    first = await store.documents.get(fresh, "order", "1")
-    second = await store.documents.get(fresh, "order", "2")
-    assert first is not None
-    assert second is not None
-    assert (first.state, first.reason, first.at) == (State.POSTED, "posted as J-1b", AFTER)
-    assert (second.state, second.reason) == (State.NEEDS_REVIEW, "posted as J-1")
-
-
-async def test_who_is_late_to_tell_of_a_journal_says_nothing_of_a_document_that_waits_for_the_next(
-    store: Store, desk: Desk
-) -> None:
-    group = await desk.sealed("1")
-    await desk.tell(group, FateKind.IMPORTED, "1")
-    await desk.tell(group, FateKind.POSTED, "1")
-    # The sale is in the ledger; before its document is told so, an edit was fetched and its difference staged.
-    await desk.stage("1", "12.00", ordinal=2)
-    await store.documents.settle(_document(desk.shop, "1", State.WAITING_IMPORT))
-
-    async def told(state: State) -> State:
-        await store.documents.settle_waiting([(desk.shop, "order", "1", "told")], state=state, at=AFTER)
-        known = await store.documents.get(desk.shop, "order", "1")
-        assert known is not None
-        return known.state
-
-    assert await told(State.POSTED) is State.WAITING_IMPORT
-    following = await desk.seal()
-    assert following is not None
-    assert await told(State.NEEDS_REVIEW) is State.WAITING_IMPORT
-    fate = desk.fate("1", FateKind.POSTED, following).model_copy(update={"reference": desk.reference("1", ordinal=2)})
-    await store.groups.record_fates(following, [fate], NOW)
-    assert await told(State.POSTED) is State.POSTED
 
 
 async def test_what_a_person_decided_about_is_known_through_a_review_and_no_longer(store: Store, fresh: str) -> None:
