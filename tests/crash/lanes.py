@@ -11,7 +11,7 @@ from crash.posting import Row
 from crash.report import Report, Run, Verdict
 from crash.scene import Scene, together
 from crash.settings import Setting
-from crash.settling import operated
+from crash.settling import operated, rows_say_so
 from crash.strikes import Undisturbed
 
 PATIENCE: Final = 1800.0
@@ -185,6 +185,7 @@ async def _play(row: Row, scene: Scene) -> None:
     await strike.finish(scene)
     await scene.lane.resume_paused()
     await scene.at_rest()
+    await rows_say_so(scene)
 
 
 def _check(row: Row, scene: Scene) -> None:

@@ -13,6 +13,7 @@ from support.stack import eventually
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from contracts import names
 from contracts.flow import FlowResult, State
 
 PAUSE: Final = 0.3
@@ -79,6 +80,18 @@ async def _has_ended(scene: Scene, workflow_id: str) -> bool:
     except (RPCError, TimeoutError):
         return False
     return result.state in ENDED
+
+
+async def rows_say_so(scene: Scene) -> None:
+    """Of everything that has ended our store's row says the same as its run: it is what people read."""
+    for document in scene.documents:
+        handle = scene.lane.stack.temporal.get_workflow_handle(document.workflow_id, result_type=FlowResult)
+        result: FlowResult = await handle.result()
+        flow, connection, document_id = document.workflow_id.split(":", 2)
+        row = await scene.lane.stack.parts.store.documents.get(connection, names.KINDS[flow], document_id)
+        if row is None or row.state is not result.state:
+            told = f"{row.state} ({row.reason})" if row else "nothing"
+            raise AssertionError(f"{document} ended as {result.state} ({result.sentence}), and its row says {told}")
 
 
 async def _left(scene: Scene) -> str:

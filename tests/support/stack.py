@@ -36,8 +36,9 @@ from .topology import TemporalServer, store_beside
 from .whatever_stands import whatever_stands
 
 DEMO_CONFIGURATION = Path(__file__).parents[2] / "runtime" / "demo" / "connector.toml"
-PATIENCE = 180.0
-"""Seconds until a condition that does not come true fails the test. The machine is shared and slow at times."""
+PATIENCE = 420.0
+"""Seconds until a condition that does not come true fails the test. The machine is shared and slow at times, and a step
+whose worker never got it is done again after five minutes."""
 
 STOPPED = 180.0
 """Seconds within which what is told to stop has stopped. A worker that repeats a local step, because the store refuses
