@@ -150,3 +150,16 @@ class JournalFate(Frozen):
     code: str = ""
     """Fusion's own code when refused, e.g. EF04."""
     sentence: str = ""
+
+    @property
+    def told(self) -> str:
+        """The fate, for people."""
+        match self.kind:
+            case FateKind.IMPORTED:
+                return f"imported in {self.period} as {self.journal_name}, not posted yet"
+            case FateKind.POSTED:
+                return f"posted in {self.period} as {self.journal_name}" if self.period else self.sentence
+            case FateKind.REFUSED:
+                return f"refused by Fusion: {self.code} {self.sentence}"
+            case FateKind.RETRY:
+                return self.sentence or f"back to the outbox: a neighbour in group {self.group_id} was refused"

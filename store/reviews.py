@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Text, cast, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Text, cast, func, or_, select, tuple_
 
 from contracts.causes import NEEDS_REVIEW
 from contracts.flow import State
@@ -13,6 +13,7 @@ from store.engine.database import Database
 from store.rows import DocumentRow
 from store.schema import documents
 
+_CHUNK: Final = 500
 _IN_REVIEW: Final = documents.c.state == State.NEEDS_REVIEW
 _KEY: Final = (documents.c.connection, documents.c.kind, documents.c.id)
 _PROBLEMS: Final = cast(documents.c.problems, Text)
@@ -72,6 +73,20 @@ class ReviewedDocuments:
         if connection is not None:
             statement = statement.where(documents.c.connection == connection)
         return await self._documents(statement.order_by(documents.c.connection))
+
+    async def in_review_among(self, connection: str, kind: str, ids: Iterable[str]) -> frozenset[str]:
+        """Which of these documents wait for a person."""
+        wanted = sorted(set(ids))
+        place = (_IN_REVIEW, documents.c.connection == connection, documents.c.kind == kind)
+
+        def unit(at: Connection) -> frozenset[str]:
+            found: set[str] = set()
+            for start in range(0, len(wanted), _CHUNK):
+                some = documents.c.id.in_(wanted[start : start + _CHUNK])
+                found.update(at.scalars(select(documents.c.id).where(*place, some)))
+            return frozenset(found)
+
+        return await self._database.read(unit)
 
     async def review_after(
         self,

@@ -164,9 +164,13 @@ class DocumentSteps(Reviewed, Generic[Given, Found]):
             await self.wait_for_turn()
 
     async def settle_as(
-        self, state: Literal["skipped", "posted", "reversed"], sentence: str, given: Given, fetched: Found
+        self,
+        state: Literal["skipped", "posted", "reversed", "waiting_import"],
+        sentence: str,
+        given: Given,
+        fetched: Found,
     ) -> Settled:
-        """What was fetched ends so, and nothing is posted for it; unless something of it is on its way already."""
+        """What was fetched ends, or waits, so, and nothing is posted for it; unless something is on its way already."""
         return await self.settle(
             SettleDocument(
                 integration=given.integration,

@@ -22,6 +22,10 @@ from workflows.review import NeedsReviewError
 with workflow.unsafe.imports_passed_through():
     from activities.journals.staging import posted_state
 
+SAYS_THAT_IT_WAITS = "says-that-it-waits"
+"""Runs without this change wait for what is booked already, and leave the document's row and its other journals as they
+are."""
+
 
 @workflow.defn(name=names.ORDER_TO_JOURNAL)
 class OrderToJournal(
@@ -61,7 +65,7 @@ class OrderToJournal(
             if mapped.journal:
                 staged = await self.stage(order, fetched, mapped, mapped.journal, seen)
             elif mapped.following:
-                staged = Staged(outcome="unchanged", reference=mapped.following)
+                staged = await self._wait_for_booked(order, fetched, mapped)
             elif mapped.standing:
                 booked = await self._settle_as_booked(order, fetched, mapped)
                 if not isinstance(booked, Staged):
@@ -78,6 +82,16 @@ class OrderToJournal(
             if not isinstance(followed, JournalFate):
                 return followed
             fresh = True
+
+    async def _wait_for_booked(self, order: OrderToJournalInput, fetched: FetchedOrder, mapped: Mapped) -> Staged:
+        """The ledger shows this version, and it is not posted yet. A change that waits is withdrawn; one that is on its
+        way comes first."""
+        if workflow.patched(SAYS_THAT_IT_WAITS):
+            sentence = f"{mapped.following}: {mapped.skipped}"
+            settled = await self.settle_as("waiting_import", sentence, order, fetched)
+            if settled.standing and not settled.standing.fate:
+                return settled.standing
+        return Staged(outcome="unchanged", reference=mapped.following)
 
     async def _settle_as_booked(
         self, order: OrderToJournalInput, fetched: FetchedOrder, mapped: Mapped

@@ -96,6 +96,11 @@ class RecordPollingActivities:
         changed = {
             one: seen for one, seen in shown.items() if self._is_news(poll, integration, one, seen, known.get(one))
         }
+        # Back to what both sides had agreed on is no news of the record, and settles what a person was asked about it.
+        asked = await self._parts.store.documents.in_review_among(
+            integration.source, poll.kind, known.keys() - changed.keys()
+        )
+        changed |= {one: shown[one] for one in asked}
         started = {one: seen.name for one, seen in changed.items()} | {record_id(name): name for name in page.unread}
         # An id that is a hash says no name: it is kept before anybody asks for it.
         hashed = {one: name for one, name in started.items() if text_of(one) is None and one not in known}

@@ -12,14 +12,11 @@ from activities.collaborators import Collaborators
 from activities.decisions import DECIDED, sentence_of
 from activities.journals.groups import wake_groups
 from activities.journals.outcome import FATES
-from activities.journals.staging import posted_state
 from activities.refunds.telling import tell_order, wake_refunds
 from activities.trail import job_of
 from contracts import names
-from contracts.flow import State
 from contracts.journal import FateKind, JournalFate
 from contracts.steps.groups import ClosedGroup, CloseGroup, GroupStep, ReviewGroup, TellDocuments
-from store.arrivals import Arrival
 from store.rows import AuditEvent, GroupState, Member, PostingKey
 
 GROUP: Final = "journal_group"
@@ -53,13 +50,7 @@ class ClosingActivities:
             group = await groups.group(step.group_id)
             fates = [JournalFate.model_validate(fate) for fate in group.evidence.get(FATES, ())]
         job = names.decision_job(wanted.decision) if wanted.decision else ""
-        await groups.record_fates(
-            step.group_id,
-            fates,
-            now,
-            arrivals=arrivals(members, fates),
-            events=fate_events(self._parts, members, fates, job=job),
-        )
+        await groups.record_fates(step.group_id, fates, now, events=fate_events(self._parts, members, fates, job=job))
         await self._tell_orders(step)
         closed = await self._counts(step)
         if (await self._parts.store.journals.pending(step.fusion, step.ledger, step.source)).count:
@@ -172,7 +163,7 @@ def fate_events(
             document_id=member.key.document_id,
             at=now,
             action={FateKind.RETRY: "requeued"}.get(fate.kind, fate.kind.value),
-            sentence=_sentence(fate),
+            sentence=fate.told,
             details={
                 "reference": fate.reference,
                 "group_id": fate.group_id,
@@ -186,38 +177,5 @@ def fate_events(
     }
 
 
-def arrivals(members: Sequence[Member], fates: Sequence[JournalFate]) -> dict[str, Arrival]:
-    """Where the documents of posted and refused journals come to stand, by reference.
-
-    Of a refused one its own workflow decides what to do; should that be gone, the document is not forgotten.
-    """
-    by_reference = {member.reference: member.key for member in members}
-    found: dict[str, Arrival] = {}
-    for fate in fates:
-        key = by_reference.get(fate.reference)
-        if key is None or fate.kind not in (FateKind.POSTED, FateKind.REFUSED):
-            continue
-        found[fate.reference] = Arrival(
-            connection=key.connection,
-            kind=key.kind,
-            document_id=key.document_id,
-            state=posted_state(key.purpose) if fate.kind is FateKind.POSTED else State.NEEDS_REVIEW,
-            sentence=_sentence(fate),
-        )
-    return found
-
-
 def _workflow_of(key: PostingKey) -> str:
     return names.document_workflow_id(key.kind, key.connection, key.document_id)
-
-
-def _sentence(fate: JournalFate) -> str:
-    match fate.kind:
-        case FateKind.IMPORTED:
-            return f"imported in {fate.period} as {fate.journal_name}, not posted yet"
-        case FateKind.POSTED:
-            return f"posted in {fate.period} as {fate.journal_name}"
-        case FateKind.REFUSED:
-            return f"refused by Fusion: {fate.code} {fate.sentence}"
-        case FateKind.RETRY:
-            return fate.sentence or f"back to the outbox: a neighbour in group {fate.group_id} was refused"

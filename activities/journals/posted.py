@@ -10,7 +10,7 @@ from temporalio import activity
 from activities.access.passage import pass_gate
 from activities.collaborators import Collaborators
 from activities.heartbeat import beating
-from activities.journals.closing import arrivals, fate_events
+from activities.journals.closing import fate_events
 from activities.journals.importing import document
 from activities.journals.ledgers import fate_of, ledger_of
 from activities.refunds.telling import tell_related
@@ -39,15 +39,18 @@ class PostedActivities:
         if wanted.submit and settings.posting == "job":
             await pass_gate(self._parts, step.fusion, document(step), partial(self._start_posting, step))
         interval, gives_up_at = settings.status_interval, time.monotonic() + (PATIENCE if wanted.submit else 0.0)
+        # An attempt before this one may have died between recording a posting and telling of it.
+        tell_all = activity.info().attempt > 1
         async with beating():
             while True:
-                progress = await self._record_posted(step)
+                progress = await self._record_posted(step, tell_all=tell_all)
+                tell_all = False
                 if not progress.unposted or time.monotonic() + interval > gives_up_at:
                     return progress
                 await asyncio.sleep(interval)
                 interval = min(interval * 1.5, max(LONGEST_INTERVAL, settings.status_interval))
 
-    async def _record_posted(self, step: GroupStep) -> PostingProgress:
+    async def _record_posted(self, step: GroupStep, *, tell_all: bool) -> PostingProgress:
         groups = self._parts.store.groups
         members = await groups.members(step.group_id)
         ours = [one for one in members if one.fate in (FateKind.IMPORTED, FateKind.POSTED)]
@@ -67,14 +70,12 @@ class PostedActivities:
             if journal.posted and journal.reference in waiting
         ]
         recorded = await groups.record_fates(
-            step.group_id,
-            posted,
-            now,
-            arrivals=arrivals(members, posted),
-            events=fate_events(self._parts, members, posted),
+            step.group_id, posted, now, events=fate_events(self._parts, members, posted)
         )
         if len(posted) < len(waiting):
             done = {fate.reference for fate in recorded.applied}
+            if tell_all:
+                done |= {one.reference for one in ours if one.fate == FateKind.POSTED}
             await tell_related(self._parts, (one.key for one in members if one.reference in done), job_of(""))
         return PostingProgress(total=len(ours), unposted=len(waiting) - len(posted))
 

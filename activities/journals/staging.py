@@ -70,18 +70,15 @@ class StagingActivities:
         if staged.outcome == "edited_after_posting" and await self._may_follow(wanted, staged):
             staged = staged.model_copy(update={"outcome": "in_group"})
         # An attempt that staged it may have died before its row or its wake-up: each is made good here.
-        if staged.outcome in ("staged", "unchanged"):
-            if wanted.parent_id:
-                await link_journals(
-                    self._parts, integration, wanted.connection, wanted.parent_id, wanted.journal.reference
-                )
-            await self._record_staged(integration, wanted, new=staged.outcome == "staged")
+        if staged.outcome in ("staged", "unchanged") and wanted.parent_id:
+            await link_journals(self._parts, integration, wanted.connection, wanted.parent_id, wanted.journal.reference)
+        if staged.outcome in ("staged", "unchanged") or _is_imported(staged):
+            await self._record_staged(integration, wanted, staged)
         if staged.outcome in ("staged", "unchanged", "in_group"):
             await wake_groups(self._parts, integration, wanted.journal.ledger, wanted.journal.journal_source)
-        # Also what was staged just now: it may have been posted before the document's row said that it waits for that.
         fate = staged.fate if staged.outcome == "fated" else await journals.fate(wanted.journal.reference)
-        if staged.outcome in ("fated", "staged", "unchanged") and fate and fate.kind is FateKind.POSTED:
-            await self._settle(integration, wanted, posted_state(wanted.purpose), posted_sentence(fate))
+        if staged.outcome in ("fated", "unchanged") and fate and fate.kind is FateKind.POSTED:
+            await self._settle(integration, wanted, posted_state(wanted.purpose), fate.told)
         return staged
 
     async def _may_follow(self, wanted: StageJournal, staged: Staged) -> bool:
@@ -150,6 +147,10 @@ class StagingActivities:
                 job=wanted.job,
             ),
         )
+        if wanted.state == "waiting_import":
+            place = (wanted.connection, wanted.kind, wanted.order_id)
+            await self._parts.store.journals.catch_up(place, self._parts.clock())
+            return withdrawn
         if wanted.who and wanted.state == "skipped":
             await record_decision(
                 self._parts,
@@ -184,10 +185,15 @@ class StagingActivities:
         open_ones = (one for one in created if one.standing and not one.standing.fate)
         return next(open_ones, created[-1] if created else Settled())
 
-    async def _record_staged(self, integration: Integration, wanted: StageJournal, *, new: bool) -> None:
-        known = await self._parts.store.documents.get(wanted.connection, wanted.kind, wanted.order_id)
-        if new or known is None or (known.state, known.fingerprint) != (State.WAITING_IMPORT, wanted.fingerprint):
-            await self._settle(integration, wanted, State.WAITING_IMPORT, f"staged as {wanted.journal.reference}")
+    async def _record_staged(self, integration: Integration, wanted: StageJournal, staged: Staged) -> None:
+        """The document waits: for its import, or for what was imported already to be posted."""
+        place = (wanted.connection, wanted.kind, wanted.order_id)
+        known = await self._parts.store.documents.get(*place)
+        waits = known is not None and (known.state, known.fingerprint) == (State.WAITING_IMPORT, wanted.fingerprint)
+        if not waits or staged.outcome == "staged":
+            sentence = staged.fate.told if staged.fate else f"staged as {wanted.journal.reference}"
+            await self._settle(integration, wanted, State.WAITING_IMPORT, sentence)
+            await self._parts.store.journals.catch_up(place, self._parts.clock())
 
     def _staged_event(self, integration: Integration, wanted: StageJournal) -> AuditEvent:
         journal = wanted.journal
@@ -247,6 +253,5 @@ def posted_state(purpose: str) -> State:
     return State.REVERSED if purpose == REVERSAL else State.POSTED
 
 
-def posted_sentence(fate: JournalFate) -> str:
-    """What became of a posted journal."""
-    return f"posted in {fate.period} as {fate.journal_name}" if fate.period else fate.sentence
+def _is_imported(staged: Staged) -> bool:
+    return staged.outcome == "fated" and staged.fate is not None and staged.fate.kind is FateKind.IMPORTED

@@ -15,7 +15,7 @@ from activities.orders.by_hand import say_refunded_by_hand
 from activities.orders.unproved import unproved
 from activities.receivables.billed import Reversal, invoice_of, reversal_among
 from activities.receivables.invoices import PURPOSE as INVOICE
-from activities.refunds.telling import wake_unpaid
+from activities.refunds.telling import wake_refunds, wake_unpaid
 from activities.trail import KIND, job_of, record
 from clients.errors import NotFound
 from contracts import names
@@ -279,6 +279,7 @@ class FetchActivities:
                 }
             )
         )
+        await wake_refunds(self._parts, known.connection, [known.id], known.job)
         return SettledDocument(
             state="reversed" if there.reversed else "posted", sentence=there.sentence, reference=there.reference
         )

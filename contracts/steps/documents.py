@@ -158,12 +158,13 @@ class Created(Frozen):
 
 
 class SettleDocument(Frozen):
-    """A document's run ends, or parks, here: one row in `documents` and one audit event."""
+    """A document's run ends, or parks, or waits for what is booked already to be posted: one row in `documents` and one
+    audit event."""
 
     integration: str
     connection: str
     order_id: str
-    state: Literal["skipped", "posted", "reversed", "needs_review"]
+    state: Literal["skipped", "posted", "reversed", "waiting_import", "needs_review"]
     sentence: str
     modified_at: Instant | None = None
     fingerprint: str = ""

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from contracts.journal import Journal, JournalFate
-from store.arrivals import Arrival, arrive
 from store.engine.database import Database, StoreError, insert_into
 from store.keys.vault import Vault
+from store.outbox.arrivals import arrive
 from store.outbox.fates import GroupUnknown, apply_fates, close_when_known
 from store.outbox.postings import (
     KEY_COLUMNS,
@@ -270,23 +270,21 @@ class Groups:
         fates: Sequence[JournalFate],
         now: dt.datetime,
         *,
-        arrivals: Mapping[str, Arrival] | None = None,
         events: Mapping[str, AuditEvent] | None = None,
     ) -> Recorded:
         """Write what became of the members, and close the group when all is known. Safe to repeat.
 
         Refused journals leave the group; those to retry leave it and wait for the next one. A fate of a journal that
-        has left, or that contradicts what is in the ledger, is ignored. Of the fates that were new, `arrivals`, by
-        reference, are where their documents come to stand, and `events` are told. Raises `GroupInFlight`,
-        `GroupUnknown`.
+        has left, or that contradicts what is in the ledger, is ignored. With the fates that were new their documents
+        are told, and `events`, by reference, are added. Raises `GroupInFlight`, `GroupUnknown`.
         """
-        stand, told = arrivals or {}, events or {}
+        told = events or {}
 
         def unit(connection: Connection) -> Recorded:
             recorded = apply_fates(connection, group_id, fates, now)
-            new = [fate.reference for fate in recorded.applied]
-            arrive(connection, [stand[one] for one in new if one in stand], now)
-            self._audit.within([told[one] for one in new if one in told])(connection)
+            arrive(connection, recorded.applied, now)
+            applied = [told[fate.reference] for fate in recorded.applied if fate.reference in told]
+            self._audit.within(applied)(connection)
             return recorded
 
         return await self._database.write(unit)

@@ -17,6 +17,7 @@ from contracts.steps.journals import Staged
 from store.creating.elsewhere import refuse_second_creation
 from store.engine.database import Database, StoreError, insert_into
 from store.keys.vault import Vault
+from store.outbox.arrivals import Place, catch_up
 from store.outbox.booked import BookedJournals, give_way
 from store.outbox.fates import close_when_known
 from store.outbox.postings import (
@@ -312,6 +313,11 @@ class Journals(BookedJournals):
             return Pending(count=count, oldest=oldest)
 
         return await self._database.read(unit)
+
+    async def catch_up(self, place: Place, now: dt.datetime) -> None:
+        """After a document was recorded as waiting: its journals may have been posted before that. Then it stands
+        where they are."""
+        await self._database.write(lambda connection: catch_up(connection, place, now))
 
     async def fate(self, reference: str) -> JournalFate | None:
         """What is known of one journal; `None` while it is staged, in an open group, or unheard of."""

@@ -18,7 +18,11 @@ BRANCHES: Final[dict[str, dict[str, str]]] = {
         "edited after posting: the difference is posted": "order-edited-after-posting",
         "an edit is taken back before it is sealed": "order-edit-taken-back",
         "an edit is taken back while its difference is imported": "order-edit-taken-back-in-group",
-        "changed while its difference is imported and not posted yet": "order-changed-while-unposted",
+        "changed while its difference is imported and not posted yet": "order-waits-to-be-posted",
+        "the same, of a run that does not say that it waits": "order-changed-while-unposted",
+        "an edit is taken back in its group, while the sale is not posted yet": (
+            "order-edit-taken-back-in-group-while-unposted"
+        ),
         "another run has posted a difference meanwhile": "order-difference-overtaken",
         "the signal never came: fate read from the store": "order-reread",
         "no account for a category: in review": "order-unmapped",

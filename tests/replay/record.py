@@ -50,6 +50,7 @@ SCENES: Final[dict[str, Scene]] = {
     "reviews": order_scenes.reviews,
     "changes-in-review": order_scenes.changes_in_review,
     "edits": edit_scenes.edits,
+    "unposted": edit_scenes.unposted,
     "settled-by-hand": edit_scenes.settled_by_hand,
     "mistakes": order_scenes.mistakes,
     "turns": order_scenes.turns,

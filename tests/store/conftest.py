@@ -80,13 +80,15 @@ class Desk:
         self.outlet = ("fusion-us", self.ledger, "Web Sales")
         self.shop = f"bc-{name}"
 
-    def reference(self, order: str, ordinal: int = 1) -> str:
-        return journal_reference("acme", self.shop, "order", order, "sale", ordinal)
+    def reference(self, order: str, ordinal: int = 1, purpose: str = "sale") -> str:
+        return journal_reference("acme", self.shop, "order", order, purpose, ordinal)
 
-    def journal(self, order: str, amount: str = "10.00", *, ordinal: int = 1, version: int = 7) -> Journal:
+    def journal(
+        self, order: str, amount: str = "10.00", *, ordinal: int = 1, purpose: str = "sale", version: int = 7
+    ) -> Journal:
         rule = RuleReference(mapping_set="retail", version=version, rule="shirts")
         return Journal(
-            reference=self.reference(order, ordinal),
+            reference=self.reference(order, ordinal, purpose),
             description=f"Order {order}",
             ledger=self.ledger,
             journal_source="Web Sales",
@@ -124,20 +126,21 @@ class Desk:
         at: dt.datetime = NOW,
         store: Store | None = None,
         ordinal: int = 1,
+        purpose: str = "sale",
         version: int = 7,
         turn: dt.datetime | None = None,
         event: AuditEvent | None = None,
     ) -> Staged:
         """Stage an order; its amount is its fingerprint."""
         return await (store or self.store).journals.stage(
-            self.journal(order, amount, ordinal=ordinal, version=version),
+            self.journal(order, amount, ordinal=ordinal, purpose=purpose, version=version),
             tenant="acme",
             integration="us",
             connection=self.shop,
             fusion="fusion-us",
             kind="order",
             document_id=order,
-            purpose="sale",
+            purpose=purpose,
             ordinal=ordinal,
             fingerprint=f"total {amount}",
             job="poll 1",
@@ -162,9 +165,9 @@ class Desk:
     async def waiting(self) -> int:
         return (await self.store.journals.pending(*self.outlet)).count
 
-    def fate(self, order: str, kind: FateKind, group_id: int, *, code: str = "") -> JournalFate:
+    def fate(self, order: str, kind: FateKind, group_id: int, *, code: str = "", purpose: str = "sale") -> JournalFate:
         return JournalFate(
-            reference=self.reference(order),
+            reference=self.reference(order, purpose=purpose),
             kind=kind,
             group_id=group_id,
             at=NOW,

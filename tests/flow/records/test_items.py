@@ -156,6 +156,19 @@ async def test_a_conflict_that_people_settle_themselves_leaves_review_without_a_
     assert writes(stack) == count
 
 
+async def test_a_change_that_is_put_back_leaves_review_without_anybody_s_word(stack: Stack) -> None:
+    made = await linked(stack, "PUT-1", "Teal mug")
+    catalog(stack).edit(made.id, name="Cyan mug")
+    await look_at_product(stack, made.id)
+    await in_review(stack, "PUT-1")
+    count = writes(stack)
+    # What both sides have now is what they had agreed on: no news of the item, but the question is settled.
+    catalog(stack).edit(made.id, name="Teal mug")
+    await look_at_product(stack, made.id)
+    assert (await item_result(stack, "PUT-1")).state is State.POSTED
+    assert writes(stack) == count
+
+
 async def test_what_a_person_skips_stays_as_it_is_until_a_side_changes_again(stack: Stack) -> None:
     made = await linked(stack, "SKIP-1", "Oak tray")
     catalog(stack).edit(made.id, name="Oak tray (sale)")
