@@ -169,6 +169,8 @@ class DocumentSteps(Reviewed, Generic[Given, Found]):
         sentence: str,
         given: Given,
         fetched: Found,
+        *,
+        reference: str = "",
     ) -> Settled:
         """What was fetched ends, or waits, so, and nothing is posted for it; unless something is on its way already."""
         return await self.settle(
@@ -180,6 +182,7 @@ class DocumentSteps(Reviewed, Generic[Given, Found]):
                 parent_id=fetched.parent_id,
                 state=state,
                 sentence=sentence,
+                reference=reference,
                 modified_at=modified_at(fetched),
                 fingerprint=fetched.fingerprint,
                 job=given.job,

@@ -88,8 +88,8 @@ class OrderToJournal(
         way comes first."""
         if workflow.patched(SAYS_THAT_IT_WAITS):
             sentence = f"{mapped.following}: {mapped.skipped}"
-            settled = await self.settle_as("waiting_import", sentence, order, fetched)
-            if settled.standing and not settled.standing.fate:
+            settled = await self.settle_as("waiting_import", sentence, order, fetched, reference=mapped.following)
+            if settled.standing:
                 return settled.standing
         return Staged(outcome="unchanged", reference=mapped.following)
 

@@ -19,6 +19,7 @@ from contracts.steps.journals import KnownFate, ReadFate, Staged, StageJournal
 from mapping.deltas import REVERSAL
 from store.creating.creation import CreationRow, CreationState
 from store.creating.elsewhere import PostedElsewhere
+from store.outbox.booked import in_turn
 from store.rows import AuditEvent, PostingState
 from store.turns import Superseded
 
@@ -117,6 +118,8 @@ class StagingActivities:
             return withdrawn
         if standing and wanted.state in ("posted", "reversed") and not standing.fate:
             return withdrawn
+        waits = wanted.state == "waiting_import"
+        ahead = standing if waits and standing and standing.reference != wanted.reference else None
         known = await self._parts.store.documents.get(wanted.connection, wanted.kind, wanted.order_id)
         await settle(
             self._parts,
@@ -127,7 +130,8 @@ class StagingActivities:
             state=State(wanted.state),
             reason=wanted.sentence,
             modified_at=wanted.modified_at or (known.modified_at if known else self._parts.clock()),
-            fingerprint=wanted.fingerprint,
+            # The ledger will show another version: once it does, nobody may take this one for settled.
+            fingerprint="" if ahead else wanted.fingerprint,
             problems=wanted.problems,
             job=wanted.job,
             decided_by=wanted.who,
@@ -147,10 +151,10 @@ class StagingActivities:
                 job=wanted.job,
             ),
         )
-        if wanted.state == "waiting_import":
+        if waits:
             place = (wanted.connection, wanted.kind, wanted.order_id)
             await self._parts.store.journals.catch_up(place, self._parts.clock())
-            return withdrawn
+            return Settled(standing=ahead.model_copy(update={"outcome": "in_group"}) if ahead else None)
         if wanted.who and wanted.state == "skipped":
             await record_decision(
                 self._parts,
@@ -169,7 +173,8 @@ class StagingActivities:
         journals, creations = self._parts.store.journals, self._parts.store.creations
         turn = turn_of(wanted.connection, wanted.order_id, wanted.decided_at, kind=wanted.kind)
         standing: list[Staged] = []
-        for posting in await journals.postings_of(wanted.connection, wanted.kind, wanted.order_id):
+        postings = await journals.postings_of(wanted.connection, wanted.kind, wanted.order_id)
+        for posting in sorted(postings, key=lambda one: in_turn(one.key)):
             if not await journals.withdraw(posting.reference, turn=turn):
                 fate = await journals.fate(posting.reference)
                 standing.append(Staged(outcome="fated" if fate else "in_group", reference=posting.reference, fate=fate))

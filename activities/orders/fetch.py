@@ -89,7 +89,7 @@ class FetchActivities:
         known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
         cancelled = is_reversed(snapshot, integration.posting)
         standing = await self._standing(integration, wanted, cancelled=cancelled)
-        settled = None
+        settled, left = None, False
         asks = None if standing else await unproved(self._parts, integration, known, snapshot)
         if asks is None:
             settled = await self._settled(integration, snapshot, fingerprint, known, standing, cancelled=cancelled)
@@ -98,6 +98,10 @@ class FetchActivities:
             settled = await self._taken_back(
                 known or self._unknown(integration, wanted), standing, snapshot, fingerprint, cancelled=cancelled
             )
+            left = settled is not None
+        # Also where an attempt before this one has settled it, and died before anybody was told.
+        if left or (settled and activity.info().attempt > 1):
+            await wake_refunds(self._parts, wanted.connection, [wanted.order_id], wanted.job)
         edited_after = None if settled else _other_version(standing, fingerprint, cancelled=cancelled)
         if edited_after:
             edited_after = edited_after.model_copy(update={"rate_day": await self._rate_day(wanted, edited_after)})
@@ -279,7 +283,6 @@ class FetchActivities:
                 }
             )
         )
-        await wake_refunds(self._parts, known.connection, [known.id], known.job)
         return SettledDocument(
             state="reversed" if there.reversed else "posted", sentence=there.sentence, reference=there.reference
         )

@@ -169,6 +169,7 @@ class SettleDocument(Frozen):
     modified_at: Instant | None = None
     fingerprint: str = ""
     reference: str = ""
+    """The journal that is waited for, of a document that waits."""
     problems: tuple[Problem, ...] = ()
     job: str = ""
     who: str = ""

@@ -42,7 +42,8 @@ def arrive(connection: Connection, fates: Sequence[JournalFate], now: dt.datetim
 
     One that was edited meanwhile, or went to review, is no longer waiting and keeps its row; so does one of which
     another journal is on its way. Where several are posted, the newest says what the ledger shows, whichever was heard
-    of last. Of a refused one its own workflow decides what to do; should that be gone, the document is not forgotten.
+    of last. Of a refused one its own workflow decides what to do; should that be gone, the document is not forgotten,
+    nor said to be posted by what an older journal shows.
     """
     told = {fate.reference: fate for fate in fates if fate.kind in (FateKind.POSTED, FateKind.REFUSED)}
     references = sorted(told)
@@ -68,9 +69,9 @@ def _move(connection: Connection, told: Mapping[Place, JournalFate | None], now:
     # In one order, so that two groups with journals of the same documents cannot deadlock.
     for (source, kind), places in itertools.groupby(sorted(told), key=lambda place: place[:2]):
         waiting = _locked(connection, source, kind, [place[2] for place in places])
-        journals = _journals_of(connection, source, kind, waiting)
-        for document_id in waiting:
-            found = _stands(journals[document_id], told[source, kind, document_id])
+        journals = _journals_of(connection, source, kind, list(waiting))
+        for document_id, fingerprint in waiting.items():
+            found = _stands(journals[document_id], told[source, kind, document_id], fingerprint)
             if found:
                 state, sentence = found
                 place = {"of": source, "of_kind": kind, "of_id": document_id}
@@ -79,37 +80,47 @@ def _move(connection: Connection, told: Mapping[Place, JournalFate | None], now:
         connection.execute(_ARRIVE, values)
 
 
-def _locked(connection: Connection, source: str, kind: str, ids: Sequence[str]) -> list[str]:
-    """Those that wait; all of them are locked."""
+def _locked(connection: Connection, source: str, kind: str, ids: Sequence[str]) -> dict[str, str]:
+    """Fingerprints of those that wait; all of them are locked."""
     row = documents.c
-    statement = select(row.id, row.state).where(row.connection == source, row.kind == kind, row.id.in_(ids))
+    statement = select(row.id, row.state, row.fingerprint).where(
+        row.connection == source, row.kind == kind, row.id.in_(ids)
+    )
     found = connection.execute(statement.order_by(row.id).with_for_update()).all()
-    return [one.id for one in found if one.state == State.WAITING_IMPORT]
+    return {one.id: one.fingerprint for one in found if one.state == State.WAITING_IMPORT}
 
 
 def _journals_of(connection: Connection, source: str, kind: str, ids: Sequence[str]) -> Mapping[str, list[Any]]:
     found: dict[str, list[Any]] = defaultdict(list)
     if ids:
         row = postings.c
-        statement = select(*FATE_COLUMNS, row.document_id, row.purpose, row.ordinal)
+        statement = select(*FATE_COLUMNS, row.document_id, row.purpose, row.ordinal, row.fingerprint)
         mine = statement.where(row.connection == source, row.kind == kind, row.document_id.in_(ids))
         for one in connection.execute(mine):
             found[one.document_id].append(one)
     return found
 
 
-def _stands(journals: Sequence[Any], told: JournalFate | None) -> tuple[State, str] | None:
-    """State and sentence; None: it goes on waiting."""
+def _stands(journals: Sequence[Any], told: JournalFate | None, fingerprint: str) -> tuple[State, str] | None:
+    """State and sentence of a document of this version; None: it goes on waiting."""
     if any(row.state in _ON_THEIR_WAY for row in journals):
         return None
     if told is not None and told.kind is FateKind.REFUSED:
         return State.NEEDS_REVIEW, told.told
-    there = [row for row in journals if row.state == PostingState.POSTED]
-    newest = max(there, key=lambda row: (row.purpose in FOLLOWING, row.ordinal), default=None)
+    posted = [row for row in journals if row.state == PostingState.POSTED]
+    # What was refused of an older version asks nobody any more.
+    refused = [row for row in journals if row.state == PostingState.REFUSED and fingerprint == row.fingerprint != ""]
+    newest = max((*posted, *refused), key=_turn, default=None)
     fate = fate_of(newest) if newest is not None else None
     if newest is None or fate is None:
         return None
+    if fate.kind is FateKind.REFUSED:
+        return State.NEEDS_REVIEW, fate.told
     return State.REVERSED if newest.purpose == REVERSAL else State.POSTED, fate.told
+
+
+def _turn(row: Any) -> tuple[bool, int]:
+    return row.purpose in FOLLOWING, row.ordinal
 
 
 def _place(row: Any) -> Place:
