@@ -16,7 +16,6 @@ from sqlalchemy.exc import IntegrityError
 from contracts.journal import Journal, JournalFate
 from store.engine.database import Database, StoreError, insert_into
 from store.keys.vault import Vault
-from store.outbox.arrivals import arrive
 from store.outbox.fates import GroupUnknown, apply_fates, close_when_known
 from store.outbox.postings import (
     KEY_COLUMNS,
@@ -24,6 +23,7 @@ from store.outbox.postings import (
     open_content,
 )
 from store.outbox.sealing import NothingStaged, Outlet, seal, sealed_group, waits
+from store.outbox.settling import settle_documents
 from store.rows import (
     AuditEvent,
     Busy,
@@ -282,7 +282,7 @@ class Groups:
 
         def unit(connection: Connection) -> Recorded:
             recorded = apply_fates(connection, group_id, fates, now)
-            arrive(connection, recorded.applied, now)
+            settle_documents(connection, recorded.applied, now)
             applied = [told[fate.reference] for fate in recorded.applied if fate.reference in told]
             self._audit.within(applied)(connection)
             return recorded

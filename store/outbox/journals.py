@@ -17,7 +17,6 @@ from contracts.steps.journals import Staged
 from store.creating.elsewhere import refuse_second_creation
 from store.engine.database import Database, StoreError, insert_into
 from store.keys.vault import Vault
-from store.outbox.arrivals import Place, catch_up
 from store.outbox.booked import BookedJournals, give_way
 from store.outbox.fates import close_when_known
 from store.outbox.postings import (
@@ -34,6 +33,7 @@ from store.outbox.postings import (
     posting_of,
     without_content,
 )
+from store.outbox.settling import Place, catch_up
 from store.recoveries import booked_digest
 from store.rows import AuditEvent, GroupState, Pending, PostingCount, PostingKey, PostingRow, PostingState
 from store.schema import HAS_PARENT, STAGED, group_members, journal_groups, journal_lines, postings

@@ -199,7 +199,7 @@ async def test_the_fate_and_the_document_are_written_together_or_not_at_all(
         raise RuntimeError("the worker dies")
 
     with monkeypatch.context() as patched:
-        patched.setattr(store.outbox.groups, "arrive", dies)
+        patched.setattr(store.outbox.groups, "settle_documents", dies)
         with pytest.raises(RuntimeError, match="dies"):
             await _told(desk, group, FateKind.POSTED, "1")
     (member,) = await desk.store.groups.members(group)

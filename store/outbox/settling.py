@@ -1,4 +1,4 @@
-"""Arrivals: where documents come to stand once the journals they wait for have their fates.
+"""Settling: where documents come to stand once the journals they wait for have their fates.
 
 Part of the transaction that records the fates: nobody can die between the two and leave a document that waits for what
 is in the ledger. A document's row is locked before its journals are read, so of two groups that post journals of it at
@@ -23,7 +23,7 @@ from store.schema import documents, postings
 _CHUNK: Final = 300
 _ON_THEIR_WAY: Final = (PostingState.STAGED, PostingState.GROUPED, PostingState.IMPORTED)
 _OWNER: Final = (postings.c.connection, postings.c.kind, postings.c.document_id)
-_ARRIVE: Final = (
+_SETTLE: Final = (
     update(documents)
     .where(
         documents.c.connection == bindparam("of"),
@@ -37,7 +37,7 @@ Place = tuple[str, str, str]
 """Connection, kind and id of a document."""
 
 
-def arrive(connection: Connection, fates: Sequence[JournalFate], now: dt.datetime) -> None:
+def settle_documents(connection: Connection, fates: Sequence[JournalFate], now: dt.datetime) -> None:
     """The documents of journals that were posted or refused: one that still waits for its import does so no longer.
 
     One that was edited meanwhile, or went to review, is no longer waiting and keeps its row; so does one of which
@@ -77,7 +77,7 @@ def _move(connection: Connection, told: Mapping[Place, JournalFate | None], now:
                 place = {"of": source, "of_kind": kind, "of_id": document_id}
                 values.append({**place, "new_state": state, "told": sentence, "now": now})
     if values:
-        connection.execute(_ARRIVE, values)
+        connection.execute(_SETTLE, values)
 
 
 def _locked(connection: Connection, source: str, kind: str, ids: Sequence[str]) -> dict[str, str]:
