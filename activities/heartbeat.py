@@ -10,7 +10,7 @@ from temporalio import activity
 EVERY: Final = 20.0
 """Seconds; well below the heartbeat timeout of the steps that watch something."""
 FIRST: Final = 10.0
-"""Seconds after which a step that sends something beats for the first time. Nearly all are over by then, and cost no
+"""Seconds after which a step that calls a vendor beats for the first time. Nearly all are over by then, and cost no
 heartbeat: on Temporal Cloud each one that is sent is a billed action."""
 
 
@@ -21,8 +21,9 @@ def beating(*details: object) -> contextlib.AbstractAsyncContextManager[None]:
 
 @contextlib.asynccontextmanager
 async def staying_alive() -> AsyncIterator[None]:
-    """For steps that send something: whoever takes over from a worker that died need not wait for the longest a step
-    may take. The lease and the time to settle still say when anything may be looked for or sent.
+    """For steps that call a vendor, also as their decorator: whoever takes over from a worker that died, or that never
+    got the step, need not wait for the longest it may take. Of what is sent, the lease and the time to settle still say
+    when anything may be looked for or sent again.
 
     What earlier attempts remembered is kept: see `sightings`."""
     info = activity.info()

@@ -6,7 +6,7 @@ from temporalio import workflow
 
 from contracts import names
 from contracts.alignment import AlignmentInput, AlignmentKept, CompareSide, KeepAlignment
-from workflows.patience import STORE_STEP, VENDOR_READ
+from workflows.patience import STORE_STEP, VENDOR_STEP
 
 with workflow.unsafe.imports_passed_through():
     from activities.alignment.comparing import AlignmentActivities
@@ -23,14 +23,14 @@ class Alignment:
                 side,
                 task_queue=names.vendor_queue(wanted.connection),
                 summary=f"channels and categories of {wanted.connection}",
-                **VENDOR_READ,
+                **VENDOR_STEP,
             ),
             workflow.execute_activity_method(
                 AlignmentActivities.compare_pod,
                 side,
                 task_queue=names.vendor_queue(wanted.fusion),
                 summary=f"segment values and business units of {wanted.fusion}",
-                **VENDOR_READ,
+                **VENDOR_STEP,
             ),
         )
         return await workflow.execute_activity_method(

@@ -24,7 +24,7 @@ from contracts.converging import (
 from contracts.flow import ConvergeInput, Decision, FlowResult, State
 from contracts.ownership import OTHER, SIDES, Side
 from workflows.document_flow import DocumentFlow
-from workflows.patience import LOCAL_FAILURES, LOCAL_STEP, VENDOR_CREATE, VENDOR_READ, problem_of
+from workflows.patience import LOCAL_FAILURES, LOCAL_STEP, VENDOR_CREATE, VENDOR_STEP, problem_of
 from workflows.review import NeedsReviewError
 
 with workflow.unsafe.imports_passed_through():
@@ -113,7 +113,7 @@ class ConvergingFlow(DocumentFlow[ConvergeInput, FetchedRecord]):
                 ReadRecord(**_step(given), side=side),
                 task_queue=names.vendor_queue(self.accounts[side]),
                 summary=f"read it in {WHERE[side]}",
-                **VENDOR_READ,
+                **VENDOR_STEP,
             )
         except ActivityError as error:
             raise NeedsReviewError(problem_of(error, self.document)) from error

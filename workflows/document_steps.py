@@ -15,7 +15,7 @@ from contracts.model import Instant
 from contracts.sale import Sale
 from contracts.steps.documents import Fetched, LookupFor, Lookups, Mapped, RecordDecision, Settled, SettleDocument
 from contracts.steps.journals import VerifyJournal
-from workflows.patience import LOCAL_STEP, VENDOR_READ, VERIFICATION, problem_of
+from workflows.patience import LOCAL_STEP, VENDOR_STEP, VERIFICATION, problem_of
 from workflows.review import NeedsReviewError, Reviewed
 
 with workflow.unsafe.imports_passed_through():
@@ -124,7 +124,7 @@ class DocumentSteps(Reviewed, Generic[Given, Found]):
                 wanted,
                 task_queue=names.vendor_queue(cached.fusion),
                 summary="lookup ledger, periods and rate",
-                **VENDOR_READ,
+                **VENDOR_STEP,
             )
         except ActivityError as error:
             raise NeedsReviewError(problem_of(error, self.document)) from error

@@ -13,7 +13,7 @@ from contracts import names
 from contracts.flow import PollInput
 from contracts.hooks import CloseGap, EnsureHooks, HooksChecked, HooksEnsured, HooksHealthInput
 from contracts.steps.orders import Polled
-from workflows.patience import STORE_STEP, VENDOR_READ
+from workflows.patience import STORE_STEP, VENDOR_STEP
 from workflows.poll_orders import read_changes
 
 with workflow.unsafe.imports_passed_through():
@@ -55,7 +55,7 @@ class HooksHealth:
             EnsureHooks(connection=connection, job=workflow.info().workflow_id),
             task_queue=names.vendor_queue(connection),
             summary=f"look after the webhooks of {connection}",
-            **VENDOR_READ,
+            **VENDOR_STEP,
         )
 
     async def _close(self, connection: str, since: datetime, until: datetime, polled: Polled) -> None:

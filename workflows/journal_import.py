@@ -33,7 +33,7 @@ from contracts.steps.groups import (
     TellDocuments,
 )
 from workflows import attributes
-from workflows.patience import FOLLOW, STORE_STEP, VENDOR_READ, VENDOR_SUBMIT, problem_of, rest_until
+from workflows.patience import FOLLOW, STORE_STEP, VENDOR_STEP, problem_of, rest_until
 from workflows.review import NeedsReviewError, Reviewed, renewed
 
 with workflow.unsafe.imports_passed_through():
@@ -120,7 +120,7 @@ class JournalImport(Reviewed):
                     self.step,
                     task_queue=self.queue,
                     summary="look for the group in Fusion, else submit it",
-                    **VENDOR_SUBMIT,
+                    **VENDOR_STEP,
                 )
             except ActivityError as error:
                 raise NeedsReviewError(problem_of(error, self.document)) from error
@@ -156,7 +156,7 @@ class JournalImport(Reviewed):
                 ),
                 task_queue=self.queue,
                 summary="read report and journals back",
-                **VENDOR_READ,
+                **VENDOR_STEP,
             )
         except ActivityError as error:
             raise NeedsReviewError(problem_of(error, self.document)) from error

@@ -9,7 +9,7 @@ from contracts.sale import OrderSnapshot, Sale
 from contracts.steps.documents import LookupFor, Lookups, Mapped
 from contracts.steps.orders import FetchedOrder, FetchOrder, MapOrder
 from workflows.document_steps import DocumentSteps
-from workflows.patience import LOCAL_FAILURES, LOCAL_STEP, VENDOR_READ, problem_of
+from workflows.patience import LOCAL_FAILURES, LOCAL_STEP, VENDOR_STEP, problem_of
 from workflows.review import NeedsReviewError
 
 with workflow.unsafe.imports_passed_through():
@@ -33,7 +33,7 @@ class OrderSteps(DocumentSteps[OrderToJournalInput, FetchedOrder]):
                 ),
                 task_queue=names.vendor_queue(given.connection),
                 summary=f"fetch order {given.order_id}",
-                **VENDOR_READ,
+                **VENDOR_STEP,
             )
         except ActivityError as error:
             raise NeedsReviewError(problem_of(error, self.document)) from error

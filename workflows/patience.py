@@ -30,12 +30,17 @@ class LocalPatience(TypedDict, total=False):
     retry_policy: RetryPolicy
 
 
-VENDOR_READ: Final[Patience] = {"start_to_close_timeout": timedelta(minutes=5), "retry_policy": VENDOR_RETRY}
+SILENCE: Final = timedelta(seconds=30)
+"""After which the worker of a step is taken for dead, or never to have got it: a server or a worker with too much to do
+loses a step now and then on the way from one to the other."""
+
+VENDOR_STEP: Final[Patience] = {
+    "start_to_close_timeout": timedelta(minutes=5),
+    "heartbeat_timeout": SILENCE,
+    "retry_policy": VENDOR_RETRY,
+}
 """An outage is not a bad document (design rule 4): steps wait at their connection's gate and are tried again for as
 long as it lasts. What another try cannot change fails for good and goes to review at once."""
-
-SILENCE: Final = timedelta(seconds=30)
-"""After which the worker of a step that sends something is taken for dead."""
 
 VENDOR_CREATE: Final[Patience] = {
     "start_to_close_timeout": timedelta(minutes=10),
@@ -43,9 +48,6 @@ VENDOR_CREATE: Final[Patience] = {
     "retry_policy": VENDOR_RETRY,
 }
 """A look and a create, each with a deadline of its own."""
-
-VENDOR_SUBMIT: Final[Patience] = {**VENDOR_READ, "heartbeat_timeout": SILENCE}
-"""A look and a journal import."""
 
 FOLLOW: Final[Patience] = {
     "start_to_close_timeout": timedelta(minutes=30),

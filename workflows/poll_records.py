@@ -10,7 +10,7 @@ from temporalio import workflow
 
 from contracts import names
 from contracts.converging import LookAtRecordsInput, PolledRecords, PollRecords, PollRecordsInput
-from workflows.patience import VENDOR_READ, VENDOR_RETRY
+from workflows.patience import VENDOR_RETRY, VENDOR_STEP
 
 with workflow.unsafe.imports_passed_through():
     from activities.converging.polling import RecordPollingActivities
@@ -62,7 +62,7 @@ class LookAtRecords:
                 ),
                 task_queue=names.vendor_queue(look.connection),
                 summary=f"look at {what} {look.parent} of {look.connection}",
-                **VENDOR_READ,
+                **VENDOR_STEP,
             )
             if not self._told:
                 return looked

@@ -22,7 +22,7 @@ from contracts.steps.refunds import (
     RefundSnapshot,
 )
 from workflows.document_steps import DocumentSteps
-from workflows.patience import LOCAL_FAILURES, LOCAL_STEP, VENDOR_READ, problem_of
+from workflows.patience import LOCAL_FAILURES, LOCAL_STEP, VENDOR_STEP, problem_of
 from workflows.review import NeedsReviewError
 
 with workflow.unsafe.imports_passed_through():
@@ -57,7 +57,7 @@ class RefundSteps(DocumentSteps[RefundToJournalInput, FetchedRefund]):
                 ),
                 task_queue=names.vendor_queue(given.connection),
                 summary=f"fetch refund {given.refund_id} and its order",
-                **VENDOR_READ,
+                **VENDOR_STEP,
             )
         except ActivityError as error:
             raise NeedsReviewError(problem_of(error, self.document)) from error

@@ -10,6 +10,7 @@ from activities.alignment import counters
 from activities.alignment.keeping import kept_row, told
 from activities.alignment.sides import compare_pod, compare_shop
 from activities.collaborators import Collaborators
+from activities.heartbeat import staying_alive
 from contracts.alignment import AlignmentKept, CompareSide, KeepAlignment, SideCompared, together
 from contracts.configuration import Integration
 
@@ -21,6 +22,7 @@ class AlignmentActivities:
         self._parts = parts
 
     @activity.defn(name="compare_shop")
+    @staying_alive()
     async def compare_shop(self, wanted: CompareSide) -> SideCompared:
         """Runs on the shop's queue."""
         integration = self._integration(wanted)
@@ -30,6 +32,7 @@ class AlignmentActivities:
         )
 
     @activity.defn(name="compare_pod")
+    @staying_alive()
     async def compare_pod(self, wanted: CompareSide) -> SideCompared:
         """Runs on the pod's queue."""
         integration = self._integration(wanted)

@@ -58,6 +58,7 @@ class ConvergingActivities:
         self._parts = parts
 
     @activity.defn(name="read_record")
+    @staying_alive()
     async def read_record(self, wanted: ReadRecord) -> ShownRecord:
         """Every wake-up announced so far is taken before the first byte is read, so a later one starts another look."""
         document = _title(wanted)

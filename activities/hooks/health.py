@@ -8,6 +8,7 @@ from temporalio.exceptions import ApplicationError
 from activities.access.passage import pass_gate
 from activities.collaborators import Collaborators
 from activities.failures import CONFIG_PAUSE
+from activities.heartbeat import staying_alive
 from activities.hooks import counters
 from activities.hooks.keeping import Kept, keep_hooks
 from activities.hooks.plan import HeaderMissingError, HookPlan, overlap_of, plan_hooks
@@ -23,6 +24,7 @@ class HooksActivities:
         self._parts = parts
 
     @activity.defn(name="ensure_hooks")
+    @staying_alive()
     async def ensure_hooks(self, wanted: EnsureHooks) -> HooksEnsured:
         """Runs on the shop's queue. Calls nobody where nobody has said where the gateway is."""
         # Whatever was told until now is covered by the look that follows.

@@ -56,10 +56,10 @@ class ImportingActivities:
         self._parts = parts
 
     @activity.defn(name="submit_group")
+    @staying_alive()
     async def submit_group(self, step: GroupStep) -> Submission:
         """Lease, look, mark, send. Any number of times; sends at most once per proof that nothing was sent."""
-        async with staying_alive():
-            return await pass_gate(self._parts, step.fusion, document(step), partial(self._submit, step))
+        return await pass_gate(self._parts, step.fusion, document(step), partial(self._submit, step))
 
     async def _submit(self, step: GroupStep) -> Submission:
         if behind := await self._parts.epochs.behind(step.epoch):

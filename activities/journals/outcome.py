@@ -9,7 +9,7 @@ from temporalio import activity
 from activities.access.passage import pass_gate
 from activities.collaborators import Collaborators
 from activities.failures import review, wait
-from activities.heartbeat import sightings
+from activities.heartbeat import sightings, staying_alive
 from activities.journals.importing import document
 from activities.journals.ledgers import fate_of
 from clients.oracle_fusion.gl_interface import batch_name
@@ -33,6 +33,7 @@ class OutcomeActivities:
         self._parts = parts
 
     @activity.defn(name="read_outcome")
+    @staying_alive()
     async def read_outcome(self, wanted: ReadOutcome) -> ImportOutcome:
         """The fates are written to the group's evidence; the answer counts them.
 

@@ -10,7 +10,7 @@ from temporalio import activity
 from activities.access.passage import pass_gate
 from activities.collaborators import Collaborators
 from activities.failures import explained, wait
-from activities.heartbeat import sightings
+from activities.heartbeat import sightings, staying_alive
 from activities.orders.by_hand import say_refunded_by_hand
 from activities.orders.unproved import unproved
 from activities.receivables.billed import Reversal, invoice_of, reversal_among
@@ -75,6 +75,7 @@ class FetchActivities:
         self._parts = parts
 
     @activity.defn(name="fetch_order")
+    @staying_alive()
     async def fetch_order(self, wanted: FetchOrder) -> FetchedOrder:
         """Reads the order with all its sub-resources.
 

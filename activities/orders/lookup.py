@@ -12,6 +12,7 @@ from temporalio import activity
 from activities.access.passage import pass_gate
 from activities.collaborators import Collaborators
 from activities.failures import review
+from activities.heartbeat import staying_alive
 from activities.orders.facts import ABSENT_RATE_LIFE, LEDGER_LIFE, PERIODS_LIFE, RATE_LIFE, ReferenceFacts, periods_key
 from clients.oracle_fusion.reference_data import GENERAL_LEDGER, RECEIVABLES
 from contracts.configuration import Books, Integration
@@ -44,6 +45,7 @@ class LookupActivities:
         return CachedLookups(fusion=integration.fusion, lookups=self._warm(wanted, integration, books))
 
     @activity.defn(name="lookup")
+    @staying_alive()
     async def lookup(self, wanted: LookupFor) -> Lookups:
         """Ask Fusion for what is cold. Runs on the Fusion connection's queue."""
         integration = self._parts.configuration.integration(wanted.integration)

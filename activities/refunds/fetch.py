@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 from activities.access.passage import pass_gate
 from activities.collaborators import Collaborators
 from activities.failures import explained, wait
-from activities.heartbeat import sightings
+from activities.heartbeat import sightings, staying_alive
 from activities.orders.fetch import VISIBLE_AFTER
 from activities.refunds.standing import link_to_order, order_standing
 from activities.trail import record
@@ -43,6 +43,7 @@ class RefundFetchActivities:
         self._parts = parts
 
     @activity.defn(name="fetch_refund")
+    @staying_alive()
     async def fetch_refund(self, wanted: FetchRefund) -> FetchedRefund:
         """Every wake-up announced so far is taken before the first byte is read, so a later one starts another look."""
         document = names.document_title(names.REFUND, wanted.connection, wanted.refund_id)

@@ -30,7 +30,7 @@ from sandbox.bigcommerce import EU_SHOP, US_SHOP, Shape, StoreSettings, draft, s
 from sandbox.fusion.world import Rate
 from store.outbox.journals import Journals
 from store.turns import Turn
-from workflows.patience import VENDOR_READ, VERIFICATION
+from workflows.patience import VENDOR_STEP, VERIFICATION
 
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
 
@@ -108,7 +108,7 @@ async def reviews(open_stage: Open) -> None:
 
         outage = stage.place(seed=8)
         lasting = stack.shops.faults.set("outage", path=rf"/orders/{outage}$")
-        with shortened(VENDOR_READ, schedule_to_close_timeout=2 * SECOND):
+        with shortened(VENDOR_STEP, schedule_to_close_timeout=2 * SECOND):
             await stage.reviewed(outage)
         lasting.count = 0
         await stage.save("order-outage-too-long", order_flow(outage), run=0)

@@ -1,4 +1,4 @@
-"""A step that sends something and whose worker died goes on after half a minute, and one that lives is left alone."""
+"""A step that calls a vendor and whose worker died goes on after half a minute, and one that lives is left alone."""
 
 import asyncio
 import dataclasses
@@ -20,7 +20,7 @@ from temporalio.worker import Worker
 from activities import heartbeat
 from activities.heartbeat import staying_alive
 from runtime.worker import BEATS_HELD_BACK
-from workflows.patience import SILENCE, VENDOR_CREATE, VENDOR_SUBMIT
+from workflows.patience import SILENCE, VENDOR_CREATE, VENDOR_STEP
 
 LONG = 45.0
 """Seconds, longer than a silence."""
@@ -81,7 +81,7 @@ async def why_again(run: WorkflowHandle[Any, Any]) -> int:
     return started[-1].last_failure.timeout_failure_info.timeout_type
 
 
-@pytest.mark.parametrize("options", [VENDOR_CREATE, VENDOR_SUBMIT])
+@pytest.mark.parametrize("options", [VENDOR_CREATE, VENDOR_STEP])
 def test_steps_that_send_something_are_watched(options: Any) -> None:
     assert options["heartbeat_timeout"] == SILENCE < options["start_to_close_timeout"]
     assert SILENCE.total_seconds() >= heartbeat.FIRST + heartbeat.EVERY
