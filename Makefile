@@ -48,14 +48,17 @@ demo: setup ## a morning in two shops, with faults, reconciled to the cent (KEEP
 setup-temporal test test-rest test-crash test-cluster-rest test-cluster-crash $(addprefix test-,$(PARTS)): export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # Most tests wait far more than they compute, so their parts run side by side, the longest first, each with servers of its
-# own. The crash proof has lanes of its own: little else runs beside it.
+# own. The crash proof has lanes of its own: little else runs beside it. What failed is said once more in the end.
 JOBS ?= 4
-tests = $(BIN)/python -m pytest --durations=5 $(1) 2>&1 | while IFS= read -r line; do echo "$(2): $$line"; done
+LOGS := build/tests
+tests = @mkdir -p $(dir $(LOGS)/$(2)) && $(BIN)/python -m pytest --tb=short --durations=5 $(1) 2>&1 | tee $(LOGS)/$(2).log | \
+  while IFS= read -r line; do echo "$(2): $$line"; done
 on_cluster = $(call tests,--topology=cluster $(1),$(2))
 
 test: setup-test lint setup-temporal ## everything, test-cluster as well
-	$(MAKE) --jobs=$(JOBS) --keep-going test-rest setup-cluster $(addprefix test-,$(PARTS))
-	$(MAKE) --jobs=2 --keep-going test-crash test-cluster-rest test-cluster-crash
+	@rm -rf $(LOGS)
+	@$(MAKE) --jobs=$(JOBS) --keep-going test-rest setup-cluster $(addprefix test-,$(PARTS)) || { .ci/failures; exit 1; }
+	@$(MAKE) --jobs=2 --keep-going test-crash test-cluster-rest test-cluster-crash || { .ci/failures; exit 1; }
 
 test-crash: setup-temporal
 	$(call tests,tests/crash,crash)
@@ -73,7 +76,7 @@ test-cluster-rest: setup-cluster setup-temporal
 
 test-cluster-crash: export CRASH_REPORT := build/crash-report-cluster
 test-cluster-crash: setup-cluster setup-temporal
-	$(call on_cluster,tests/crash/test_table.py tests/crash/test_late_worker.py,cluster crash)
+	$(call on_cluster,tests/crash/test_table.py tests/crash/test_late_worker.py,cluster-crash)
 
 lint: setup-test ## style, types and import rules
 	$(BIN)/ruff check .

@@ -48,11 +48,15 @@ class EpochGuard:
         be. Raises `RPCError` while Temporal cannot be asked.
         """
         await self._ask_keeper(at_most)
-        try:
-            self._highest = await self._epochs.require(max(self._highest, seen))
-        except StoreBehind as behind:
-            self._highest = behind.seen
-            return str(behind)
+        self._learn(seen)
+        current = -1
+        # While the store is asked, others may hear of more.
+        while current < self._highest:
+            try:
+                current = await self._epochs.require(self._highest)
+            except StoreBehind as behind:
+                return str(behind)
+            self._learn(current)
         return ""
 
     def recovered_since(self, seen: int) -> bool:
@@ -65,7 +69,7 @@ class EpochGuard:
 
     async def current(self) -> int:
         """For workflows to carry: the highest epoch known here."""
-        self._highest = max(self._highest, await self._epochs.current())
+        self._learn(await self._epochs.current())
         return self._highest
 
     async def highest(self) -> int:
@@ -85,16 +89,16 @@ class EpochGuard:
             start_signal_args=[StoreEpoch(number=epoch)],
             static_summary=SUMMARY,
         )
-        self._highest = max(self._highest, epoch)
+        self._learn(epoch)
 
-    async def tell(self, epoch: int, *, every: float = 0.0) -> None:
-        """Durable outside the store when this returns.
+    async def tell(self, epoch: int, *, every: float = 0.0) -> str:
+        """Durable outside the store when this returns. As `behind`, where the keeper answers that it has seen more.
 
         `every`: creates look before they send, so for them it is enough that a backup older than so many seconds is
         noticed; each word costs an action.
         """
         if epoch <= self._told or (self._told_at is not None and self._clock() - self._told_at < every):
-            return
+            return ""
         start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             names.STORE_EPOCH,
             StoreEpoch(number=0),
@@ -107,7 +111,8 @@ class EpochGuard:
             self._temporal, names.SEEN, StoreEpoch(number=epoch), start, result_type=StoreEpoch
         )
         self._told, self._told_at = max(self._told, epoch), self._clock()
-        self._highest = max(self._highest, known.number)
+        self._learn(known.number)
+        return await self.behind() if known.number > epoch else ""
 
     async def kept(self) -> int:
         """What the keeper remembers; 0 when nothing was ever sent."""
@@ -123,5 +128,9 @@ class EpochGuard:
     async def _ask_keeper(self, at_most: float) -> None:
         now = self._clock()
         if self._asked_at is None or now - self._asked_at >= at_most:
-            self._highest = max(self._highest, await self.kept())
+            self._learn(await self.kept())
             self._asked_at = now
+
+    def _learn(self, epoch: int) -> None:
+        """Steps run side by side: what one hears while another waits for its answer is not forgotten over that."""
+        self._highest = max(self._highest, epoch)

@@ -19,7 +19,7 @@ from contracts.steps.documents import SettleDocument
 from contracts.steps.orders import NoteOrder, RecordUnnoted
 from workflows import attributes
 from workflows.document_steps import DocumentSteps, Found, Given
-from workflows.patience import LOCAL_STEP, NOTE, sentence_of_failure
+from workflows.patience import LOCAL_STEP, NOTE, rest_until, sentence_of_failure
 from workflows.review import NeedsReviewError, renewed
 
 with workflow.unsafe.imports_passed_through():
@@ -102,7 +102,8 @@ class DocumentFlow(DocumentSteps[Given, Found]):
             self.show(result.state, f"{result.sentence}. {sentence}", result.reference)
 
     async def _park(self, given: Given, problems: tuple[Problem, ...], seen: int) -> None:
-        """Record why, then go on as a short run that only waits for a person or another version of it.
+        """Record why, then go on as a short run that only waits for a person or another version of it. Returns where a
+        restored store does not know enough to ask anybody; the document is then to be looked at again.
 
         What may be on its way is looked for: nobody would while the document is parked for another reason. Where
         looking is what fails, once is enough.
@@ -123,8 +124,14 @@ class DocumentFlow(DocumentSteps[Given, Found]):
                     fingerprint=fetched.fingerprint if fetched else "",
                     problems=problems,
                     job=given.job,
+                    epoch=self.epoch,
                 )
             )
+            if settled.behind:
+                self.epoch = max(self.epoch, settled.epoch)
+                self.show(State.RUNNING, settled.behind)
+                await self.sleep_until_change(seen, rest_until(settled.until))
+                return
             if not (settled.creating and fetched and fetched.modified_at):
                 break
             if looks and workflow.patched(_look_once(looks)):

@@ -62,10 +62,13 @@ class ImportingActivities:
         return await pass_gate(self._parts, step.fusion, document(step), partial(self._submit, step))
 
     async def _submit(self, step: GroupStep) -> Submission:
-        if behind := await self._parts.epochs.behind(step.epoch):
+        behind = await self._parts.epochs.behind(step.epoch)
+        if not behind:
+            # Durable outside the store before anything goes out: a store restored from before this is found behind.
+            group = await self._parts.store.groups.group(step.group_id)
+            behind = await self._parts.epochs.tell(group.epoch)
+        if behind:
             return Submission(state="behind", sentence=behind, until=self._parts.clock() + epochs.REST)
-        # Durable outside the store before anything goes out: a store restored from before this is found behind.
-        await self._parts.epochs.tell((await self._parts.store.groups.group(step.group_id)).epoch)
         now = self._parts.clock()
         settings = self._parts.fusion_connection(step.fusion)
         token = secrets.token_hex(16)

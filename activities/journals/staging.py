@@ -110,6 +110,8 @@ class StagingActivities:
             return Settled(superseded=True)
 
     async def _settle_document(self, wanted: SettleDocument) -> Settled:
+        if wanted.state == "needs_review" and (restored := await self._restored(wanted.epoch)):
+            return restored
         integration = self._parts.configuration.integration(wanted.integration)
         withdrawn = await self._withdraw(wanted)
         standing = withdrawn.standing
@@ -167,6 +169,16 @@ class StagingActivities:
                 job=wanted.job,
             )
         return Settled(creating=withdrawn.creating)
+
+    async def _restored(self, seen: int) -> Settled | None:
+        """A store that was restored, or is being recovered, may know one half of a posting and not the other: what a
+        person would be asked then may be wrong, and stay so."""
+        guard, now = self._parts.epochs, self._parts.clock()
+        if behind := await guard.behind(seen):
+            return Settled(behind=behind, until=now + epochs.REST)
+        if guard.recovered_since(seen):
+            return Settled(behind="read anew: the store has been recovered", until=now, epoch=await guard.current())
+        return None
 
     async def _withdraw(self, wanted: SettleDocument) -> Settled:
         """A version that waits must not be posted any more; what is on its way, or there, cannot be called back."""

@@ -188,10 +188,13 @@ class Posting(Findings[Document, Hit]):
             return self.in_doubt(later, LOST_LEASE)
         self.epoch = epoch
         try:
-            await self.parts.epochs.tell(epoch, every=TOLD_EVERY)
+            behind = await self.parts.epochs.tell(epoch, every=TOLD_EVERY)
         except BaseException as error:
             await self._not_sent(f"the keeper of epochs cannot be told: {type(error).__name__}")
             raise
+        if behind:
+            await self._not_sent(behind)
+            return self.behind(behind)
         if self.parts.clock() >= until:
             # The machine slept: the loop's clock stands still meanwhile, the world's does not.
             await self._not_sent(LOST_LEASE)

@@ -182,6 +182,8 @@ class SettleDocument(Frozen):
     """The order, of a document that is not one itself."""
     version: str = ""
     """`Fetched.version` of what `who` decided about."""
+    epoch: int = 0
+    """The highest epoch of the store that the document's run has seen."""
 
 
 class RecordDecision(Frozen):
@@ -204,6 +206,12 @@ class Settled(Frozen):
     find it out (`PostInvoice` without an invoice)."""
     superseded: bool = False
     """Another step came later; nothing was done."""
+    behind: str = ""
+    """Why nobody is asked now: the store was restored from a backup, and does not know enough, or did not when the
+    document was read. It is read again after `until`."""
+    until: Instant | None = None
+    epoch: int = 0
+    """With `behind`: the highest epoch known."""
 
 
 class ReleaseReviews(Frozen):

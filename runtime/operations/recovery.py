@@ -121,9 +121,10 @@ async def recover(
     doubted = await parts.store.recoveries.doubt_unsent_groups(moment) if behind else ()
     parked = await park_groups(parts)
     followed = await follow_unposted(parts, journals.unposted, moment)
-    asked = await ask_forgotten_reviews(parts)
     epoch = await parts.store.epochs.recovered(await parts.epochs.highest(), now=moment)
     await parts.epochs.announce(epoch)
+    # Only now: nobody is asked anything while the store does not know what was posted.
+    asked = await ask_forgotten_reviews(parts)
     await compare_again(parts, (*journals.documents, *transactions.documents), job, moment)
     groups = {"doubted": tuple(one for one in doubted if one not in parked), "parked": parked, "followed": followed}
     return result.model_copy(update={**groups, "asked_again": asked, "epoch": epoch})

@@ -188,8 +188,9 @@ class Epochs:
     async def behind(self, seen: int = 0) -> str:
         return self.sentence
 
-    async def tell(self, epoch: int, *, every: float = 0.0) -> None:
+    async def tell(self, epoch: int, *, every: float = 0.0) -> str:
         self.during()
+        return ""
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """As for invoices, where refunds become credit memos: a store is restored, and nothing is credited or applied twice."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -18,10 +19,18 @@ from support.receivables import (
     open_balance,
 )
 from support.refunds import announce_refund, refund_in_state, refund_row
-from support.stack import Stack, eventually
+from support.stack import PATIENCE, Stack, eventually
 
+import activities.refunds.mapping
+from activities.collaborators import Collaborators
+from activities.refunds.crediting import map_credit
 from contracts import names
+from contracts.configuration import Integration
 from contracts.flow import State
+from contracts.steps.receivables import MappedCredit
+from contracts.steps.refunds import MapRefund
+from runtime.operations.recovering import credit_memos
+from runtime.operations.recovering.transactions import record_all
 from sandbox.fusion.receivables.invoice import Invoice
 from store.creating.creation import CreationState
 
@@ -144,6 +153,46 @@ async def test_a_restored_store_credits_and_applies_no_refund_twice(vintage: Vin
         no_invoice_twice(stack)
         no_credit_twice(stack)
         assert made(stack) == (6, 6, 6)
+
+
+@ONE_HOME
+async def test_nobody_is_asked_about_half_of_what_was_read_back(
+    vintage: Vintage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refund that looks at itself between its memo and the memo's application would be told to apply it by hand."""
+    live = vintage.stack
+    async with live.worker():
+        await sold(live, 50)
+        await vintage.back_up()
+        (order_id,) = await sold(live, 51)
+        refund_id = give_back(live, order_id)
+        await announce_refund(live, refund_id)
+        await credited(live, [refund_id])
+    count = made(live)
+    mapped = asyncio.Event()
+
+    async def mapping(parts: Collaborators, wanted: MapRefund, integration: Integration) -> MappedCredit:
+        found = await map_credit(parts, wanted, integration)
+        mapped.set()
+        return found
+
+    monkeypatch.setattr(activities.refunds.mapping, "map_credit", mapping)
+    async with vintage.restored() as stack, stack.worker():
+
+        async def recording(*given: Any, **named: Any) -> Any:
+            brought = await record_all(*given, **named)
+            mapped.clear()
+            await announce_refund(stack, refund_id)
+            async with asyncio.timeout(PATIENCE):
+                await mapped.wait()
+            await refund_in_state(stack, refund_id, State.RUNNING, "restored from a backup")
+            return brought
+
+        monkeypatch.setattr(credit_memos, "record_all", recording)
+        assert (await recovered(stack)).done
+        await credited(stack, [refund_id])
+        assert made(stack) == count
+        assert await stack.parts.store.documents.review_list() == ()
 
 
 @ONE_HOME
