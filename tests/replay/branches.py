@@ -58,6 +58,7 @@ BRANCHES: Final[dict[str, dict[str, str]]] = {
         "reset to its beginning after it was posted": "order-reset",
         "reset while it waits, its signals left behind": "order-reset-waiting",
         "the store is behind: waits until it is recovered": "order-behind",
+        "the store is behind: nobody is asked until it is recovered": "order-asks-nobody",
         "in review: a newer mapping set is in effect": "order-remapped",
         "edited since a restore read its journal back: in review": "order-edited-since-restore",
         "edited and cancelled since a restore: in review": "order-cancelled-since-restore",

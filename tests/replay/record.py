@@ -77,6 +77,7 @@ SCENES: Final[dict[str, Scene]] = {
     "abandoned-invoices": invoice_scenes.abandoned_invoices,
     "endless-looks": invoice_scenes.endless_looks,
     "restored": recovery_scenes.restored,
+    "asks-nobody": recovery_scenes.asks_nobody,
     "remapped": recovery_scenes.remapped,
     "edited-since": recovery_scenes.edited_since,
     "refunds": refund_scenes.refunds,

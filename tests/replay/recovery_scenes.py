@@ -73,6 +73,31 @@ async def restored(open_stage: Open) -> None:
             await stage.save("store-epoch", names.STORE_EPOCH)
 
 
+async def asks_nobody(open_stage: Open) -> None:
+    """What would be in review is not while the store is behind: neither once the time is over, nor after a change."""
+    told: list[str] = []
+    sentence = SENTENCE
+
+    async def ask(guard: EpochGuard, seen: int = 0, *, at_most: float = activities.epochs.REMEMBERED_FOR) -> str:
+        told.append(sentence)
+        return sentence
+
+    with patched(EpochGuard, behind=ask), patched(activities.epochs, REST=timedelta(seconds=2)):
+        async with open_stage() as stage:
+            stack = stage.stack
+            order_id = stage.place(draft(Shape.ORDINARY, US_SHOP, categories=["Antiques"]))
+            await stack.announce(order_id)
+            await eventually(lambda: len(told) > 1, "the order has looked again")
+            stack.shop().touch(order_id)
+            await stack.announce(order_id)
+            await _slept_twice(stage, order_flow(order_id))
+            sentence = ""
+            await stage.reviewed(order_id, announce=False)
+            await stage.save("order-asks-nobody", order_flow(order_id), run=0)
+            await stage.decide(order_flow(order_id), "skip")
+            await stack.result(order_id)
+
+
 async def _kept(stage: Stage, number: int) -> bool:
     return await stage.stack.parts.epochs.kept() == number
 
