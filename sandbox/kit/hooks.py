@@ -72,7 +72,7 @@ class Gate:
         finally:
             self.held -= 1
 
-    async def reached(self, timeout: float | None = 180.0) -> Exchange:
+    async def reached(self, timeout: float | None = 420.0) -> Exchange:
         """Wait until an exchange is held here and return the newest; TimeoutError after `timeout` seconds."""
         async with asyncio.timeout(timeout):
             await self._arrived.wait()
