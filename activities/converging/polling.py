@@ -8,7 +8,7 @@ from activities.access.passage import pass_gate
 from activities.collaborators import Collaborators
 from activities.converging.desks import Page
 from activities.converging.policies import connection_of, desk_of, policy_of
-from activities.heartbeat import beating
+from activities.heartbeat import beating, staying_alive
 from activities.waking import wake_all
 from contracts import names
 from contracts.configuration import Integration
@@ -32,6 +32,7 @@ class RecordPollingActivities:
         self._parts = parts
 
     @activity.defn(name="poll_records")
+    @staying_alive()
     async def poll_records(self, poll: PollRecords) -> PolledRecords:
         """Runs on the queue of the side that is read. Its watermark advances, by that side's clock, after every start
         is confirmed."""

@@ -79,9 +79,10 @@ class ConvergingActivities:
         with explained(_title(wanted)):
             integration = self._parts.configuration.integration(wanted.integration)
             policy = policy_of(integration, wanted.kind)
+            # Before the store is read: what is recovered meanwhile makes this look an old one.
+            epoch = await self._parts.epochs.current()
             known = await self._parts.store.agreements.get(wanted.connection, wanted.kind, wanted.record_id)
             row = await self._parts.store.documents.get(wanted.connection, wanted.kind, wanted.record_id)
-            epoch = await self._parts.epochs.current()
         salt, fusion, shop = _salt(integration, wanted), wanted.fusion, wanted.shop
         fingerprint = _fingerprint(fusion, shop)
         judge = partial(

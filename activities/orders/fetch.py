@@ -16,7 +16,7 @@ from activities.orders.unproved import unproved
 from activities.receivables.billed import Reversal, invoice_of, reversal_among
 from activities.receivables.invoices import PURPOSE as INVOICE
 from activities.refunds.telling import wake_refunds, wake_unpaid
-from activities.trail import KIND, job_of, record
+from activities.trail import KIND, job_of, record, turn_of
 from clients.errors import NotFound
 from contracts import names
 from contracts.configuration import Integration, PostingPolicy
@@ -32,6 +32,7 @@ from store.creating.creation import CreationRow, CreationState
 from store.outbox.booked import FOLLOWING, conversion_date, in_turn
 from store.outbox.postings import FINAL as IN_THE_LEDGER
 from store.rows import DocumentRow, PostingRow, PostingState
+from store.turns import Superseded
 
 SETTLED: Final = (State.POSTED, State.REVERSED)
 ON_THEIR_WAY: Final = (PostingState.STAGED, PostingState.GROUPED)
@@ -87,6 +88,8 @@ class FetchActivities:
                 self._parts, wanted.connection, document_of(wanted), partial(self._read, wanted)
             )
             fingerprint = sale_fingerprint(snapshot.sale, integration.posting)
+        # Before the store is read: what is recovered meanwhile makes this look an old one.
+        epoch = await self._parts.epochs.current()
         known = await self._parts.store.documents.get(wanted.connection, KIND, wanted.order_id)
         cancelled = is_reversed(snapshot, integration.posting)
         standing = await self._standing(integration, wanted, cancelled=cancelled)
@@ -127,7 +130,7 @@ class FetchActivities:
             settled=settled,
             edited_after=edited_after,
             asks=asks,
-            epoch=await self._parts.epochs.current(),
+            epoch=epoch,
             noted=integration.order_metafield.enabled,
             pace=Pace(
                 quiet_period=integration.imports.quiet_period,
@@ -182,9 +185,7 @@ class FetchActivities:
         if not cancelled and (decided_as_cancelled or known.state is State.REVERSED):
             return None
         if known.modified_at < snapshot.modified_at:
-            await self._parts.store.documents.settle(
-                known.model_copy(update={"modified_at": snapshot.modified_at, "at": self._parts.clock()})
-            )
+            await self._settle(known.model_copy(update={"modified_at": snapshot.modified_at}))
         if known.state is State.SKIPPED:
             return SettledDocument(state="skipped", sentence=known.reason)
         creations = await self._parts.store.creations.creations_of(known.connection, KIND, known.id)
@@ -197,6 +198,15 @@ class FetchActivities:
         return SettledDocument(
             state="reversed" if known.state is State.REVERSED else "posted", sentence=known.reason, reference=reference
         )
+
+    async def _settle(self, row: DocumentRow) -> bool:
+        """False, and nothing is written, where a later step has: this one's worker stood still."""
+        turn = turn_of(row.connection, row.id, activity.info().scheduled_time)
+        try:
+            await self._parts.store.documents.settle(row.model_copy(update={"at": self._parts.clock()}), turn=turn)
+        except Superseded:
+            return False
+        return True
 
     async def _standing(
         self, integration: Integration, wanted: FetchOrder, *, cancelled: bool
@@ -270,20 +280,19 @@ class FetchActivities:
         if there is None:
             return None
         state = State.REVERSED if there.reversed else State.POSTED
-        await self._parts.store.documents.settle(
-            known.model_copy(
-                update={
-                    "state": state,
-                    "reason": there.sentence,
-                    "fingerprint": fingerprint,
-                    "problems": (),
-                    "modified_at": snapshot.modified_at,
-                    "decided_by": "",
-                    "decided_version": "",
-                    "at": self._parts.clock(),
-                }
-            )
+        settled = known.model_copy(
+            update={
+                "state": state,
+                "reason": there.sentence,
+                "fingerprint": fingerprint,
+                "problems": (),
+                "modified_at": snapshot.modified_at,
+                "decided_by": "",
+                "decided_version": "",
+            }
         )
+        if not await self._settle(settled):
+            return None
         return SettledDocument(
             state="reversed" if there.reversed else "posted", sentence=there.sentence, reference=there.reference
         )

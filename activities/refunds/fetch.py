@@ -55,6 +55,8 @@ class RefundFetchActivities:
             order = snapshot.order
             sold = sale_fingerprint(order.sale, integration.posting)
         fingerprint = snapshot.refund.fingerprint()
+        # Before the store is read: what is recovered meanwhile makes this look an old one.
+        epoch = await self._parts.epochs.current()
         known = await self._parts.store.documents.get(wanted.connection, names.REFUND, wanted.refund_id)
         postings = await self._parts.store.journals.postings_of(wanted.connection, names.REFUND, wanted.refund_id)
         memos = await self._memos(wanted)
@@ -81,7 +83,7 @@ class RefundFetchActivities:
             settled=settled,
             asks=asks,
             standing=None if settled or asks else await self._standing(integration, snapshot, document),
-            epoch=await self._parts.epochs.current(),
+            epoch=epoch,
             noted=integration.order_metafield.enabled,
             pace=Pace(
                 quiet_period=integration.imports.quiet_period,

@@ -19,7 +19,7 @@ from runtime.operations.recovering.imports import StillRunning, unknown_imports
 from runtime.operations.recovering.invoices import bring_back_invoices
 from runtime.operations.recovering.journals import bring_back_journals
 from runtime.operations.recovering.parked_groups import park_groups
-from runtime.operations.recovering.second_looks import ask_forgotten_reviews, compare_again
+from runtime.operations.recovering.second_looks import ask_forgotten_reviews, document_of, look_again
 from runtime.operations.recovering.transactions import Several
 from runtime.operations.recovering.unposted import follow_unposted
 
@@ -121,13 +121,13 @@ async def recover(
     doubted = await parts.store.recoveries.doubt_unsent_groups(moment) if behind else ()
     parked = await park_groups(parts)
     followed = await follow_unposted(parts, journals.unposted, moment)
+    asked = await ask_forgotten_reviews(parts)
     epoch = await parts.store.epochs.recovered(await parts.epochs.highest(), now=moment)
     await parts.epochs.announce(epoch)
-    # Only now: nobody is asked anything while the store does not know what was posted.
-    asked = await ask_forgotten_reviews(parts)
-    await compare_again(parts, (*journals.documents, *transactions.documents), job, moment)
+    documents = [document_of(one) for one in (*journals.documents, *transactions.documents)]
+    await look_again(parts, (*documents, *asked), job, moment)
     groups = {"doubted": tuple(one for one in doubted if one not in parked), "parked": parked, "followed": followed}
-    return result.model_copy(update={**groups, "asked_again": asked, "epoch": epoch})
+    return result.model_copy(update={**groups, "asked_again": len(asked), "epoch": epoch})
 
 
 def as_json(result: Recovery) -> dict[str, Any]:

@@ -4,14 +4,17 @@ import asyncio
 import dataclasses
 import datetime as dt
 from collections.abc import Awaitable, Callable, Generator, Iterator
+from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+import activities.converging.polling
 import activities.orders.lookup
 from activities import heartbeat
 from activities.alignment.comparing import AlignmentActivities
+from activities.converging.polling import RecordPollingActivities
 from activities.converging.steps import ConvergingActivities
 from activities.heartbeat import staying_alive
 from activities.hooks.health import HooksActivities
@@ -58,6 +61,7 @@ WATCHED: list[Callable[[Any], Awaitable[Any]]] = [
     ImportingActivities(STUCK).submit_group,
     ImportingActivities(STUCK).follow_job,
     OutcomeActivities(STUCK).read_outcome,
+    RecordPollingActivities(STUCK).poll_records,
 ]
 
 
@@ -76,6 +80,7 @@ async def test_a_step_that_waits_for_a_vendor_beats(
 ) -> None:
     """Otherwise it would count as lost while it works."""
     monkeypatch.setattr(activities.orders.lookup, "books_of", STUCK)
+    monkeypatch.setattr(activities.converging.polling, "policy_of", lambda *_: SimpleNamespace(enabled=True))
     for asked in ("_desk", "_name"):
         monkeypatch.setattr(ConvergingActivities, asked, STUCK)
     beaten = asyncio.Event()

@@ -3,7 +3,7 @@
 import asyncio
 import datetime as dt
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from temporalio.service import RPCError, RPCStatusCode
@@ -20,10 +20,25 @@ AT_ONCE: Final = 20
 _log = structlog.stdlib.get_logger(__name__)
 
 
-async def ask_forgotten_reviews(parts: Collaborators) -> int:
-    """Documents whose run waits for a person while the restored store no longer says so; gives how many."""
+class Document(NamedTuple):
+    kind: str
+    connection: str
+    id: str
+    integration: str
+
+
+def document_of(posted: PostingKey) -> Document:
+    return Document(posted.kind, posted.connection, posted.document_id, posted.integration)
+
+
+async def ask_forgotten_reviews(parts: Collaborators) -> tuple[Document, ...]:
+    """Documents whose run waits for a person while the restored store no longer says so.
+
+    Before posting goes on, so that a recovery which ends here is begun again. They rest until it does: nobody is asked
+    while the store does not know what was posted.
+    """
     known = {(row.kind, row.connection, row.id) for row in await parts.store.documents.review_list()}
-    asked = 0
+    asked: list[Document] = []
     flows = ", ".join(repr(flow) for flow in names.KINDS)
     query = f"WorkflowType IN ({flows}) AND ExecutionStatus='Running' AND {names.SA_STATE}='needs_review'"
     async for run in parts.temporal.list_workflows(query):
@@ -41,18 +56,19 @@ async def ask_forgotten_reviews(parts: Collaborators) -> int:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             continue
-        asked += 1
-    _log.info("reviews asked again", state=State.NEEDS_REVIEW.value, count=asked)
-    return asked
+        asked.append(Document(names.KINDS[flow], connection, document_id, integrations[0].id))
+    _log.info("reviews asked again", state=State.NEEDS_REVIEW.value, count=len(asked))
+    return tuple(asked)
 
 
-async def compare_again(parts: Collaborators, documents: Iterable[PostingKey], job: str, now: dt.datetime) -> None:
-    """Documents of which Fusion showed something that the store had forgotten are compared with their shop.
+async def look_again(parts: Collaborators, documents: Iterable[Document], job: str, now: dt.datetime) -> None:
+    """Documents of which Fusion showed something that the store had forgotten are compared with their shop, and those
+    that were asked again are woken.
 
     One that was cancelled since may have been skipped before the store knew better. What cannot be started now, a poll
     or the sweep starts: the stamps of recovered documents are older than any version.
     """
-    wanted = {(one.kind, one.connection, one.document_id): one.integration for one in documents}
+    wanted = {one[:3]: one.integration for one in documents}
     room = asyncio.Semaphore(AT_ONCE)
 
     async def start(kind: str, connection: str, document_id: str, integration: str) -> None:
