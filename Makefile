@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 SEEDS ?= 3
-PARTS := flow/changes flow/orders recovery/ledger flow/receivables flow/refunds recovery/receivables runtime secrets review \
-  flow/shops workers recovery/documents flow/records demo store browser replay
+PARTS := flow/changes flow/orders recovery/ledger workers flow/receivables flow/refunds recovery/receivables runtime secrets \
+  review flow/shops recovery/documents flow/records demo store browser replay
 
 .PHONY: help setup setup-test setup-browser setup-cluster setup-temporal demo lint unit crash bench lock clean
 .PHONY: test test-cluster test-cluster-crash test-cluster-rest test-crash test-rest $(addprefix test-,$(PARTS))
@@ -57,8 +57,8 @@ on_cluster = $(call tests,--topology=cluster $(1),$(2))
 
 test: setup-test lint setup-temporal ## everything, test-cluster as well
 	@rm -rf $(LOGS)
-	@$(MAKE) --jobs=$(JOBS) --keep-going test-rest setup-cluster $(addprefix test-,$(PARTS)) || { .ci/failures; exit 1; }
-	@$(MAKE) --jobs=2 --keep-going test-crash test-cluster-rest test-cluster-crash || { .ci/failures; exit 1; }
+	@$(MAKE) --jobs=$(JOBS) --keep-going test-rest test-cluster-rest $(addprefix test-,$(PARTS)) || { .ci/failures; exit 1; }
+	@$(MAKE) --jobs=2 --keep-going test-crash test-cluster-crash || { .ci/failures; exit 1; }
 
 test-crash: setup-temporal
 	$(call tests,tests/crash,crash)
