@@ -49,7 +49,7 @@ setup-temporal test test-rest test-crash test-cluster-rest test-cluster-crash $(
 
 # Most tests wait far more than they compute, so their parts run side by side, the longest first, each with servers of its
 # own. The crash proof has lanes of its own: little else runs beside it. What failed is said once more in the end.
-JOBS ?= 4
+JOBS ?= 5
 LOGS := build/tests
 tests = @mkdir -p $(dir $(LOGS)/$(2)) && $(BIN)/python -m pytest --tb=short --durations=5 $(1) 2>&1 | tee $(LOGS)/$(2).log | \
   while IFS= read -r line; do echo "$(2): $$line"; done
