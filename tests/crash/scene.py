@@ -12,11 +12,11 @@ from crash.books import Books, Document, count
 from crash.lane import SETTLED, Lane
 from crash.report import Run, Verdict
 from support.stack import eventually
-from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.client import WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import names
-from contracts.flow import FlowResult, FlowState, State
+from contracts.flow import FlowState, State
 from sandbox.bigcommerce import Shape, draft, statuses
 from sandbox.bigcommerce.orders import NOT_EVERYDAY
 from sandbox.bigcommerce.profiles import EU_SHOP, US_SHOP
@@ -169,19 +169,11 @@ class Scene:
         A worker that lost its workflow task to the clock in the middle of a local activity answers a question with a
         failure; the next one that is asked has replayed the run. One that cannot be replayed never ends, and is told.
         """
-        handle = self.lane.stack.temporal.get_workflow_handle(workflow_id, result_type=FlowResult)
+        handle = self.lane.stack.temporal.get_workflow_handle(workflow_id)
         try:
-            async with asyncio.timeout(4 * QUERY.total_seconds()):
-                try:
-                    return await handle.query(names.STATE, result_type=FlowState, rpc_timeout=QUERY)
-                except WorkflowQueryFailedError:
-                    if (await handle.describe(rpc_timeout=QUERY)).status is not WorkflowExecutionStatus.COMPLETED:
-                        return None
-                    # A server with too much to do may have lost the beginning of a workflow task that its worker went
-                    # through: such a run ends rightly, and cannot be read anew to answer.
-                    ended = await handle.result(rpc_timeout=QUERY)
-                    return FlowState(state=ended.state, sentence=ended.sentence, reference=ended.reference)
-        except (RPCError, TimeoutError):
+            async with asyncio.timeout(2 * QUERY.total_seconds()):
+                return await handle.query(names.STATE, result_type=FlowState, rpc_timeout=QUERY)
+        except (RPCError, WorkflowQueryFailedError, TimeoutError):
             return None
 
     async def is_in(self, state: State, document: Document) -> None:
